@@ -1,0 +1,44 @@
+PY := .venv/bin/python
+BIN := .venv/bin
+DEBIAN_PACKAGES := mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
+  gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+
+.PHONY: help venv debian test check deep demo bench lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+venv: .venv/.installed ## the locked Python environment in .venv
+
+.venv/.installed: requirements.lock pyproject.toml
+	python3 -m venv .venv
+	$(PY) -m pip install --quiet -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps -e .
+	@touch $@
+
+debian: ## the independent programs that check us, from Debian
+	@sh tests/install-strangers.sh $(DEBIAN_PACKAGES)
+
+test: debian venv ## install what the gate needs, then run it
+	@echo "install: $$(( $$(date +%s) - $${STARTED:-$$(date +%s)} )) s"
+	@$(MAKE) --no-print-directory check
+
+check: venv ## the one gate: ruff, mypy, import contracts, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PY) -m pytest -m "not deep"
+
+deep: venv ## the long forms of the tests
+	HYPOTHESIS_PROFILE=deep $(PY) -m pytest -m deep
+
+demo: venv ## a simulated school watched by the real agent, about a minute (DEMO_SECONDS=n)
+	$(PY) -m simulators demo
+
+lock: venv ## refresh requirements.lock from pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+
+clean: ## remove what was built
+	rm -rf .venv build dist *.egg-info

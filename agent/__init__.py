@@ -1,0 +1,3 @@
+"""campus-agent: decides and delivers."""
+
+__version__ = "0.1.0"

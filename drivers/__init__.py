@@ -1,0 +1,1 @@
+"""Drivers talk to devices; they know nothing of schedules, verdicts, the county or MQTT."""

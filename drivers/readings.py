@@ -1,0 +1,210 @@
+"""Readings: one fact from one device at one instant, measured values without a verdict."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Reason(StrEnum):
+    """Why a measurement is missing."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    PORT_LOST = "port_lost"
+    BUSY = "busy"
+    MALFORMED = "malformed"
+    TRUNCATED = "truncated"
+    AUTH_REJECTED = "auth_rejected"
+    AUTH_LOCKED = "auth_locked"
+    FORBIDDEN = "forbidden"
+    NOT_SUPPORTED = "not_supported"
+    INCONSISTENT = "inconsistent"
+    CLOCK_UNTRUSTED = "clock_untrusted"
+    PAUSED = "paused"
+    NOT_YET = "not_yet"
+    STALE = "stale"
+    NOT_MEASURED = "not_measured"
+    INTERNAL = "internal"
+
+
+class Frozen(BaseModel):
+    """Base of everything that crosses an edge: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Unknown(Frozen):
+    """A measurement that is missing, and why: never 0, never "offline", never a pass."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class Reading(Frozen):
+    """`observed_at` is the agent's aware UTC time at which the device said it."""
+
+    device_id: str
+    observed_at: AwareDatetime
+
+
+class Outage(Reading):
+    """The device could not be read at this instant; nothing is known of what it would have said."""
+
+    kind: Literal["outage"] = "outage"
+    reason: Reason
+    detail: str = ""
+
+
+class ContactsReading(Reading):
+    """All inputs of one contact module in one reply, lowest-numbered first, electrical level.
+
+    `press_counts` are the module's own edge counters, one an input, where it has them.
+    """
+
+    kind: Literal["contacts"] = "contacts"
+    inputs: tuple[bool, ...]
+    press_counts: tuple[int, ...] | Unknown
+    reply_seconds: float
+
+
+class ReaderReading(Reading):
+    """The NFC reader answered and can see cards."""
+
+    kind: Literal["reader"] = "reader"
+    firmware: str | Unknown
+
+
+class ScanReading(Reading):
+    """A tag came into the reader's field: once per presence, not once per poll.
+
+    `tag_id` is `tech:UIDHEX`, upper case, MSB first, such as `nfca:04A1B2C3D4E580`.
+    """
+
+    kind: Literal["scan"] = "scan"
+    tag_id: str
+    assurance: Literal["uid", "cmac"]
+
+
+class RecorderReading(Reading):
+    """Who the recorder says it is, and its clock against ours (device minus agent)."""
+
+    kind: Literal["recorder"] = "recorder"
+    maker: str
+    model: str | Unknown
+    firmware: str | Unknown
+    serial_number: str | Unknown
+    clock_offset_seconds: float | Unknown
+    device_today: datetime | Unknown = Field(
+        description="the recorder's own wall clock, naive, as its screen shows it"
+    )
+
+
+class ChannelReading(Reading):
+    """State of one recorder input; `condition` is the recorder's own word, lower case."""
+
+    kind: Literal["channel"] = "channel"
+    channel: int
+    name: str
+    online: bool | Unknown
+    condition: str | Unknown
+
+
+class DayMapReading(Reading):
+    """Days of one calendar month, by the recorder's own calendar, on which a channel has video.
+
+    `days` maps the day of the month to presence; a day the recorder did not list is left out.
+    """
+
+    kind: Literal["day_map"] = "day_map"
+    channel: int
+    year: int
+    month: int
+    days: Mapping[int, bool] | Unknown
+
+
+class StreamLayer(StrEnum):
+    """How far a probe came, in the order a stream comes up."""
+
+    NETWORK = "network"
+    PORT = "port"
+    AUTH = "auth"
+    DESCRIBE = "describe"
+    FIRST_PACKET = "first_packet"
+    FIRST_KEY_FRAME = "first_key_frame"
+    PLAYING = "playing"
+
+
+class StreamFault(StrEnum):
+    """What stopped a probe, or what was wrong with a stream that played."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    SILENT = "silent"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not_found"
+    BUSY = "busy"
+    MALFORMED = "malformed"
+    NO_KEY_FRAME = "no_key_frame"
+    STALLED = "stalled"
+    ENDED_EARLY = "ended_early"
+
+
+class StreamReading(Reading):
+    """One probe of one camera stream; `layer` is the last one reached, `fault` what ended it."""
+
+    kind: Literal["stream"] = "stream"
+    layer: StreamLayer
+    fault: StreamFault | None
+    codec: str | Unknown
+    width: int | Unknown
+    height: int | Unknown
+    fps: float | Unknown
+    bitrate_kbps: float | Unknown
+    gop_frames: int | Unknown
+    open_seconds: float | Unknown
+    detail: str = ""
+
+
+class PictureReading(Reading):
+    """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255."""
+
+    kind: Literal["picture"] = "picture"
+    luma_mean: float
+    luma_std: float
+    luma_p2: float
+    luma_p98: float
+    saturated_ratio: float
+    flat_ratio: float
+    dominant_ratio: float
+
+
+class HostReading(Reading):
+    """The mini-PC itself."""
+
+    kind: Literal["host"] = "host"
+    disk_free_bytes: int | Unknown
+    disk_free_ratio: float | Unknown
+    memory_available_ratio: float | Unknown
+    load_per_cpu: float | Unknown
+    temperature_celsius: float | Unknown
+    uptime_seconds: float | Unknown
+    clock_synchronised: bool | Unknown
+    missing_serial_devices: tuple[str, ...]
+
+
+AnyReading = Annotated[
+    Outage
+    | ContactsReading
+    | ReaderReading
+    | ScanReading
+    | RecorderReading
+    | ChannelReading
+    | DayMapReading
+    | StreamReading
+    | PictureReading
+    | HostReading,
+    Field(discriminator="kind"),
+]
