@@ -1,10 +1,20 @@
 """The county's figures: settings with the county's values as defaults."""
 
 from datetime import time
+from typing import Literal
 
 from pydantic import Field
 
 from drivers.base import DeviceSettings
+
+
+class Button(DeviceSettings):
+    """One panic button on an input of an alarm module; `input` counts from 0."""
+
+    id: str
+    name: str
+    input: int = Field(ge=0)
+    wiring: Literal["supervised", "nc", "no"]
 
 
 class RetentionPolicy(DeviceSettings):

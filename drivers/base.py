@@ -1,6 +1,6 @@
 """What a driver is, and the few things it is given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -39,9 +39,10 @@ class Driver(Protocol):
     def open(self) -> None:
         """Connect. Raises DriverError."""
 
-    def poll(self, *, deadline: float) -> Sequence[Reading]:
-        """Return what was learned since the last poll, oldest first, before monotonic `deadline`.
+    def poll(self, *, deadline: float) -> Iterable[Reading]:
+        """Give what was learned since the last poll, oldest first, before monotonic `deadline`.
 
+        May yield each reading as it is learned, so that an urgent one does not wait for the rest.
         Raises DriverError; after PortLostError the agent closes and opens again.
         """
 
