@@ -15,11 +15,14 @@ _MOSQUITTO_PLACES = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 class Broker:
     """One broker process on a free loopback port; what it keeps lies in `directory`."""
 
-    def __init__(self, directory: Path, *, port: int = 0, kind: str = "") -> None:
+    def __init__(
+        self, directory: Path, *, port: int = 0, kind: str = "", settings: str = ""
+    ) -> None:
         self.port = port or _free_port()
         self.mosquitto = shutil.which("mosquitto", path=_MOSQUITTO_PLACES)
         self.kind = kind or ("mosquitto" if self.mosquitto else "amqtt")
         self._directory = directory
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -55,6 +58,7 @@ class Broker:
             settings.write_text(
                 f"listener {self.port} 127.0.0.1\n"
                 "allow_anonymous true\n"
+                f"{self._settings}\n"
                 f"persistence true\npersistence_location {self._directory}/\n"
                 "autosave_interval 5\nmax_queued_messages 200000\nmax_inflight_messages 100\n"
                 "set_tcp_nodelay true\nlog_dest none\n"
