@@ -78,7 +78,7 @@ class AlarmLane:
         durable = self._committed(self._store.save(rows, self._monitor.memory))
         for event, row in zip(events, rows, strict=True):
             self._publisher.offer(replace(row, durable=durable))
-            log.warning("alarm", **event.data.model_dump(mode="json", exclude_none=True))
+            log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
         self._send_states(self._now())
 
     def _committed(self, saved: "Future[None]") -> bool:

@@ -34,6 +34,8 @@ class ButtonMemory(BaseModel):
     counter: int | None = None
     # Presses seen by level since the counter was last read: the counter will repeat them.
     seen: int = 0
+    # The counter told of a press before the level could: the next reply only shows it.
+    told: bool = False
 
 
 class AlarmMemory(BaseModel):
@@ -55,8 +57,6 @@ class _Module:
         self.last_reply: Instant | None = None
         self.reply_seconds: list[float] = []
         self.released_since: dict[str, float] = {}
-        # Buttons whose press the counter told before their level could: the next reply shows it.
-        self.told_by_counter: set[str] = set()
         self.started = 0.0
 
 
@@ -168,7 +168,7 @@ class AlarmMonitor:
             memory = self.memory.buttons[button.id]
             if levels[button.id]:
                 module.released_since.pop(button.id, None)
-                if not memory.active and button.id in module.told_by_counter:
+                if not memory.active and memory.told:
                     memory.active = True
                 elif not memory.active:
                     memory.active = True
@@ -186,7 +186,7 @@ class AlarmMonitor:
                     memory.active = False
                     memory.proven_at = now.wall
                     events.append(self._event("release", button, now))
-        module.told_by_counter.clear()
+            memory.told = False
         return events
 
     def _counts(self, module: _Module, reading: PressCountsReading, now: Instant) -> list[Event]:
@@ -209,8 +209,7 @@ class AlarmMonitor:
             # At most one press may be ahead of a counter that counts when the button is let go.
             memory.seen = min(1, max(0, memory.seen - step)) if memory.active else 0
             events += [self._press(button, now, cause=None) for _ in range(unseen)]
-            if unseen and not memory.active:
-                module.told_by_counter.add(button.id)
+            memory.told = unseen > 0 and not memory.active
         return events
 
     def _module_restarted(self, button: Button, count: int, now: Instant) -> list[Event]:
