@@ -24,9 +24,15 @@ class Clock(Protocol):
 
 
 class DeviceSettings(BaseModel):
-    """Base of every driver's settings: frozen, no unknown keys, rejected values never printed."""
+    """Base of every driver's settings: frozen, no unknown keys, rejected values never printed.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    A validator of a driver's own raises PydanticCustomError(code, ...); the sentence for people
+    is `config.<code>` of the agent's catalogue.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class Driver(Protocol):
