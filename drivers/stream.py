@@ -3,23 +3,21 @@
 import re
 import socket
 from itertools import pairwise
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import av
 import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
-from pydantic import Field, SecretStr, model_validator
 
-from drivers.base import Clock, DeviceSettings
+from drivers.base import Clock
 from drivers.image_quality import fitting_size
 from drivers.readings import Reason, StreamFault, StreamLayer, StreamReading, Unknown
+from drivers.stream_target import StreamTarget
 
 MAX_PIXELS = 40_000_000
 CLOCK_JUMP_SECONDS = 5.0
-# FFmpeg's demuxer waits up to this many read timeouts before it gives up on a stalled stream.
-READS_UNTIL_GIVEN_UP = 2
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # generic in its stub alone
 
@@ -27,32 +25,6 @@ _STATUS = re.compile(r"method (\w+) failed: (\d{3})")
 _BUSY = frozenset({429, 453, 503})
 _NOT_FOUND = frozenset({404, 410})
 _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
-
-
-class StreamTarget(DeviceSettings):
-    """Which stream to open and how long to look; the address never holds the login."""
-
-    device_id: str
-    url: str
-    username: str
-    password: SecretStr
-    window_seconds: float = Field(default=2.0, gt=0, le=10)
-    open_seconds: float = Field(default=5.0, gt=0, le=10)
-    read_seconds: float = Field(default=3.0, gt=0, le=5)
-    key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
-
-    @model_validator(mode="after")
-    def _plain_address(self) -> Self:
-        parts = urlsplit(self.url)
-        if parts.scheme != "rtsp" or not parts.hostname or "@" in parts.netloc:
-            raise ValueError("url must be rtsp://host[:port]/path, without a login in it")
-        return self
-
-    @property
-    def bound_seconds(self) -> float:
-        """Return the longest a probe takes by its own timeouts."""
-        watching = max(self.window_seconds, self.key_frame_seconds)
-        return self.open_seconds + watching + READS_UNTIL_GIVEN_UP * self.read_seconds + 1
 
 
 class _Failure(NamedTuple):
