@@ -47,8 +47,12 @@ class DeviceThread:
         """Begin to open and poll; returns at once whatever the device does."""
         self._thread.start()
 
-    def stop(self, *, timeout: float = 1.5) -> None:
-        """Let the poll under way end, and close the device on its own thread."""
+    def ask_to_stop(self) -> None:
+        """Let the poll under way be the last."""
+        self._stopping.set()
+
+    def stop(self, *, timeout: float = 1.0) -> None:
+        """End; the device is closed on its own thread."""
         self._stopping.set()
         self._thread.join(timeout)
 

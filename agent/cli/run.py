@@ -16,7 +16,7 @@ from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
 from agent.site_file import load_site
-from agent.text import language, sentence
+from agent.text import language, printable, sentence
 
 EXIT_NO_ALARM = 78  # sysexits.h EX_CONFIG; the unit does not restart on it
 WATCH_SECONDS = 1.0
@@ -34,20 +34,24 @@ def main(argv: Sequence[str]) -> int:
     lang = language(os.environ, options.lang)
 
     loaded = load_site(options.config, lenient=True)
-    problems = [problem.render(lang) for problem in loaded.problems]
+    problems = [
+        f"{options.config}:{problem.line}: {sentence(lang, problem.code, **problem.params)}"
+        for problem in loaded.problems
+    ]
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(printable(problem), file=sys.stderr)
     if loaded.site is None:
         print(sentence(lang, "cli.cannot_start", file=str(options.config)), file=sys.stderr)
         return EXIT_NO_ALARM
 
-    credentials = Credentials.from_environment(os.environ)
-    configure(credentials)
+    clock = SystemClock()
+    credentials = Credentials.from_environ(os.environ)
+    configure(sys.stdout, os.environ, clock, credentials.redactor)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    app = App(loaded.site, problems, credentials, SystemClock())
+    app = App(loaded.site, problems, credentials, clock)
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")

@@ -136,7 +136,7 @@ class Publisher:
         self._take_in()
         session = self._session
         if session is None:
-            if now >= self._try_again_at:
+            if self._brokers and now >= self._try_again_at:
                 self._connect(now)
             return
         self._collect_acks(session)
