@@ -37,6 +37,17 @@ class PatrolPolicy(DeviceSettings):
     max_duration_minutes: float = Field(default=120, gt=0)
 
 
+class Checkpoint(DeviceSettings):
+    """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    tag: str = Field(
+        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
+    )
+    mandatory: bool = True
+
+
 class PicturePolicy(DeviceSettings):
     """Absolute limits for gross picture faults at 640x360 (starting points, luma 0 to 255)."""
 
