@@ -6,6 +6,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -35,13 +36,15 @@ from agent.store.outbox import SCHEMA, Outbox
 from agent.watch_lane import WatchLane
 from drivers.base import Clock
 from drivers.host import kernel_clock_synchronised
-from drivers.readings import AnyReading, Reading
+from drivers.readings import Reading
 
 ALARM_TICK_SECONDS = 0.25
 WATCH_TICK_SECONDS = 1.0
 RESTORE_SECONDS = 5.0
 # Enough for the tours of yesterday and today, and for the last nightly survey.
 RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -98,7 +101,7 @@ class App:
         self._stop_order.append(self._alarm_store.outbox.stop)
         self._events.start()
         self._stop_order.append(self._events.stop)
-        self._equipment.restore(self._journalled("scan"), self._journalled("day_map"))
+        self._restore()
 
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
@@ -106,14 +109,19 @@ class App:
         shared = (self._composer, self._publisher, self._board, self._clock)
         buttons = {module.id: module.button for module in self._site.alarm_module}
         alarm = AlarmLane(AlarmMonitor(buttons, memory), self._alarm_store, *shared)
-        self._watch = WatchLane(self._equipment.monitors, self._events, *shared, self._own_states)
+        self._watch = WatchLane(
+            self._equipment.monitors,
+            self._events,
+            *shared,
+            self._own_states,
+            self._equipment.remember,
+        )
         self._watch.announce(self._started())
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
         watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
 
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
-        self._equipment.schedule(self._scheduler)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
 
@@ -152,17 +160,25 @@ class App:
         self._stop_order.append(loop.stop)
         return loop
 
-    def _journalled(self, kind: str) -> list[AnyReading]:
-        """Read what the monitors need from before the restart; without it they start afresh."""
-        earliest = (self._clock.now() - RESTORED[kind]).timestamp()
-        found: Future[list[AnyReading]] = journal.since(self._events.database, kind, earliest)
+    def _restore(self) -> None:
+        """Give the monitors what they knew before the restart; without it they start afresh."""
+        database, now = self._events.database, self._clock.now()
+        scans, day_maps = (
+            self._read(journal.since(database, kind, (now - reach).timestamp()), [])
+            for kind, reach in RESTORED.items()
+        )
+        nothing: dict[str, str] = {}
+        told = self._read(journal.remembered(database), nothing)
+        self._equipment.restore(scans, day_maps, told)
+
+    def _read(self, found: "Future[T]", otherwise: T) -> T:
         try:
             return found.result(RESTORE_SECONDS)
         except FutureTimeoutError:
-            log.error("journal not read in time", component="journal", kind=kind)
+            log.error("journal not read in time", component="journal")
         except Exception as error:  # noqa: BLE001 - whatever the disk did, the agent starts
-            log.error("journal unreadable", component="journal", kind=kind, error=str(error))
-        return []
+            log.error("journal unreadable", component="journal", error=str(error))
+        return otherwise
 
     def _own_states(self) -> list[State]:
         return [self._report.state(), *duty_states(self._board.verdicts, not_fitted(self._site))]

@@ -10,7 +10,7 @@ import structlog
 from drivers.base import Clock, Gate
 from drivers.errors import DriverError
 from drivers.readings import Outage, Reading, Reason, StreamFault, StreamLayer, StreamReading
-from drivers.stream import StreamTarget
+from drivers.stream_target import StreamTarget
 from drivers.stream_workers import StreamWorkers
 
 AT_ONCE = 4  # more saturates two cores and falsifies the measured frame rate

@@ -15,6 +15,7 @@ BACK_OFF_SECONDS = (0.2, 5.0)
 
 log = structlog.get_logger()
 
+Post = Callable[[Reading], None]
 Job = Callable[[float], Iterable[Reading]]
 
 
@@ -24,14 +25,13 @@ class DeviceThread:
     def __init__(
         self,
         driver: Driver,
-        post: Callable[[Reading], None],
         clock: Clock,
         *,
         poll_seconds: float,
         deadline_seconds: float,
     ) -> None:
         self._driver = driver
-        self._post = post
+        self._post: Post = lambda _: None
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._deadline_seconds = deadline_seconds
@@ -43,8 +43,9 @@ class DeviceThread:
             target=self._run, name=f"device-{driver.device_id}", daemon=True
         )
 
-    def start(self) -> None:
-        """Begin to open and poll; returns at once whatever the device does."""
+    def start(self, post: Post) -> None:
+        """Begin to open and poll, and hand readings to `post`; returns at once."""
+        self._post = post
         self._thread.start()
 
     def ask_to_stop(self) -> None:

@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from agent.policy import HostPolicy, PatrolPolicy, PicturePolicy, RetentionPolicy
+from agent.policy import (
+    Button,
+    Checkpoint,
+    HostPolicy,
+    PatrolPolicy,
+    PicturePolicy,
+    RetentionPolicy,
+)
 from drivers.alarm.modbus import ModbusSettings
 from drivers.base import DeviceSettings
 from drivers.nfc.pn532 import Pn532Settings
@@ -147,13 +154,11 @@ class BrokerSettings(DeviceSettings):
         return tuple((host.strip("[]"), int(port)) for host, _, port in pairs)
 
 
-class Button(DeviceSettings):
-    """One panic button; `input` counts from 0."""
+class SiteButton(Button):
+    """[[alarm_module.button]]."""
 
     id: Id
     name: Text
-    input: int = Field(ge=0)
-    wiring: Literal["supervised", "nc", "no"]
 
 
 class AlarmModule(ModbusSettings):
@@ -161,7 +166,7 @@ class AlarmModule(ModbusSettings):
 
     id: Id
     port: Text
-    button: tuple[Button, ...] = Field(min_length=1)
+    button: tuple[SiteButton, ...] = Field(min_length=1)
 
 
 class NfcReader(Pn532Settings):
@@ -171,13 +176,12 @@ class NfcReader(Pn532Settings):
     port: Text
 
 
-class Checkpoint(DeviceSettings):
-    """[[checkpoint]]: a place a tour passes, and the tag that stands for it."""
+class SiteCheckpoint(Checkpoint):
+    """[[checkpoint]]."""
 
     id: Id
     name: Text
     tag: Tag
-    mandatory: bool = True
 
 
 class ExpectedStream(DeviceSettings):
@@ -211,7 +215,7 @@ class Recorder(HikvisionSettings):
 class CameraSettings(DeviceSettings):
     """[cameras]: how often every camera is looked at."""
 
-    round_seconds: float = Field(default=300, ge=10, le=86_400)
+    round_seconds: float = Field(default=300, ge=2, le=86_400)
 
 
 class NotFitted(DeviceSettings):
@@ -241,7 +245,7 @@ class SiteSettings(DeviceSettings):
     broker: BrokerSettings | None = None
     alarm_module: tuple[AlarmModule, ...] = ()
     nfc_reader: tuple[NfcReader, ...] = ()
-    checkpoint: tuple[Checkpoint, ...] = ()
+    checkpoint: tuple[SiteCheckpoint, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()

@@ -1,6 +1,6 @@
 """The way out of everything but the alarm: monitors, their journal, the event outbox."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from drivers.readings import Reading
 
 # Readings a monitor needs again after a restart.
 JOURNALLED = frozenset({"scan", "day_map"})
-RETRY_SECONDS = 10.0
+REMEMBER_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ class WatchLane:
         board: StateBoard,
         clock: Clock,
         more_states: Callable[[], Sequence[State]],
+        remember: Callable[[], Mapping[str, str]],
     ) -> None:
         self._monitors = monitors
         self._outbox = outbox
@@ -44,8 +45,9 @@ class WatchLane:
         self._board = board
         self._clock = clock
         self._more_states = more_states
+        self._remember = remember
         self._failed: set[int] = set()
-        self._retry_at = 0.0
+        self._remember_at = 0.0
         self._prune_at = 0.0
 
     def handle(self, reading: Reading) -> None:
@@ -65,9 +67,9 @@ class WatchLane:
         states = [state for monitor in self._monitors for state in monitor.states(now)]
         due = self._board.due([*states, *self._more_states()])
         self._publisher.offer_states([self._composer.state(state) for state in due])
-        if now.monotonic >= self._retry_at:
-            self._retry_at = now.monotonic + RETRY_SECONDS
-            self._outbox.retry()
+        if now.monotonic >= self._remember_at:
+            self._remember_at = now.monotonic + REMEMBER_SECONDS
+            self._outbox.put((), also=journal.remember(self._remember()))
         if now.monotonic >= self._prune_at:
             self._prune_at = now.monotonic + PRUNE_SECONDS
             self._outbox.prune(now.wall.timestamp())

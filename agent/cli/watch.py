@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
             connected.set()
 
     client.on_connect = on_connect
-    client.on_message = lambda _c, _u, message: watch.show(message.topic, message.payload)
+    client.on_message = lambda _c, _u, message: watch.show(message.topic, bytes(message.payload))
     client.connect_async(options.host, options.port, 30)
     client.loop_start()
     if not connected.wait(CONNECT_SECONDS) and not stopping.is_set():

@@ -1,12 +1,13 @@
 """Readings that must outlive a restart: scans of today, the last survey of each recorder."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from pydantic import TypeAdapter
 
 from agent.store.database import Database
+from agent.store.numbers import write_meta
 from drivers.readings import AnyReading, Reading
 
 SCHEMA = """
@@ -39,6 +40,26 @@ def since(database: Database, kind: str, timestamp: float) -> "Future[list[AnyRe
             (kind, timestamp),
         )
         return [_READING.validate_json(body) for (body,) in found]
+
+    return database.submit(read)
+
+
+def remember(facts: Mapping[str, str]) -> Callable[[sqlite3.Connection], None]:
+    """Return what stores named facts of the monitors, each in place of its older self."""
+
+    def write(db: sqlite3.Connection) -> None:
+        for name, body in facts.items():
+            write_meta(db, f"monitor.{name}", body)
+
+    return write
+
+
+def remembered(database: Database) -> "Future[dict[str, str]]":
+    """Read all named facts."""
+
+    def read(db: sqlite3.Connection) -> dict[str, str]:
+        found = db.execute("SELECT key, value FROM meta WHERE key LIKE 'monitor.%'")
+        return {key.removeprefix("monitor."): str(value) for key, value in found}
 
     return database.submit(read)
 

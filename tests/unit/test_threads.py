@@ -56,8 +56,8 @@ class ScriptedDriver:
 
 def run(driver: ScriptedDriver, enough: int) -> list[Reading]:
     got: list[Reading] = []
-    thread = DeviceThread(driver, got.append, CLOCK, poll_seconds=0.001, deadline_seconds=1)
-    thread.start()
+    thread = DeviceThread(driver, CLOCK, poll_seconds=0.001, deadline_seconds=1)
+    thread.start(got.append)
     wait_until(lambda: len(got) >= enough)
     thread.stop()
     return got
@@ -104,9 +104,9 @@ def test_one_thread_alone_touches_the_driver() -> None:
 def test_a_job_runs_between_polls_on_the_same_thread() -> None:
     driver = ScriptedDriver(reading())
     got: list[Reading] = []
-    thread = DeviceThread(driver, got.append, CLOCK, poll_seconds=0.001, deadline_seconds=1)
+    thread = DeviceThread(driver, CLOCK, poll_seconds=0.001, deadline_seconds=1)
     thread.request(lambda _: [reading("job")], deadline_seconds=1)
-    thread.start()
+    thread.start(got.append)
     wait_until(lambda: "job" in {one.device_id for one in got})
     thread.stop()
 
