@@ -48,6 +48,7 @@ _OWN = frozenset(
 )
 _EXPECTED = re.compile(r"'([^']*)'|(\d+)")
 _LONGEST_KEY = 40
+_VERY_NEAR = 0.8
 
 
 def problems_of(error: ValidationError, data: Mapping[str, object]) -> Iterator[Problem]:
@@ -65,7 +66,7 @@ def shown_key(key: str) -> str:
 def _problem(
     kind: str, path: KeyPath, context: Mapping[str, object], data: Mapping[str, object]
 ) -> Problem:
-    key = shown_key(next((part for part in reversed(path) if isinstance(part, str)), ""))
+    key = _named(path)
     if kind == "extra_forbidden":
         return _unknown_key(path, key)
     if kind == "missing":
@@ -75,7 +76,7 @@ def _problem(
         return _one_of(path, key, str(context.get("expected", "")), data)
     if kind in _BOUNDS:
         code, name = _BOUNDS[kind]
-        return Problem(code=code, params={"key": key, "bound": str(context[name])}, path=path)
+        return Problem(code=code, params={"key": key, "bound": _plain(context[name])}, path=path)
     if kind == "bad_zone" and context.get("near"):
         params = {"key": key, "near": str(context["near"])}
         return Problem(code="config.bad_zone_near", params=params, path=path)
@@ -88,14 +89,18 @@ def _problem(
 
 
 def _unknown_key(path: KeyPath, key: str) -> Problem:
-    near = difflib.get_close_matches(key, _fields_at(path[:-1]), n=1)
+    fields = _fields_at(path[:-1])
+    very_near = difflib.get_close_matches(key, fields, n=1, cutoff=_VERY_NEAR)
+    homes = [] if very_near else [home for home, model in _homes() if key in model.model_fields]
+    if homes:
+        # Of several, the one around or inside the place it stands at.
+        home = max(homes, key=lambda home: home[:1] == path[:1])
+        params = {"key": key, "section": _header(home)}
+        return Problem(code="config.unknown_key_elsewhere", params=params, path=path)
+    near = very_near or difflib.get_close_matches(key, fields, n=1)
     if near:
         params = {"key": key, "near": near[0]}
         return Problem(code="config.unknown_key_near", params=params, path=path)
-    homes = [name for name, model in _sections() if key in model.model_fields]
-    if homes:
-        params = {"key": key, "section": homes[0]}
-        return Problem(code="config.unknown_key_elsewhere", params=params, path=path)
     return Problem(code="config.unknown_key", params={"key": key}, path=path)
 
 
@@ -136,9 +141,28 @@ def _fields_at(path: KeyPath) -> list[str]:
     return list(model.model_fields) if model is not None else []
 
 
-def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+def _homes() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """Yield every section a file may have, by its header's names."""
     for name, field in SiteSettings.model_fields.items():
         model = _model_in(field)
         if model is not None:
-            is_list = "tuple" in str(field.annotation)
-            yield (f"[[{name}]]" if is_list else f"[{name}]"), model
+            yield (name,), model
+            for part in ("button", "channel"):
+                inner = _model_in(model.model_fields[part]) if part in model.model_fields else None
+                if inner is not None:
+                    yield (name, part), inner
+
+
+def _header(home: tuple[str, ...]) -> str:
+    many = home[0] in ("alarm_module", "nfc_reader", "checkpoint", "recorder")
+    return f"[[{'.'.join(home)}]]" if many else f"[{home[0]}]"
+
+
+def _named(path: KeyPath) -> str:
+    """Write the key a path ends at, and which entry of it, counted as people do."""
+    key = shown_key(next((part for part in reversed(path) if isinstance(part, str)), ""))
+    return f"{key} #{path[-1] + 1}" if path and isinstance(path[-1], int) else key
+
+
+def _plain(bound: object) -> str:
+    return str(int(bound)) if isinstance(bound, float) and bound.is_integer() else str(bound)

@@ -233,15 +233,18 @@ def _without_echoes(problems: Iterable[Problem]) -> list[Problem]:
     because everything in it is bad.
     """
     problems = list(problems)
-    inside = {problem.path[:end] for problem in problems for end in range(len(problem.path))}
     meant: set[KeyPath] = {
         (*problem.path[:-1], str(problem.params["near"]))
         for problem in problems
         if problem.code == "config.unknown_key_near"
     }
+    inside = {problem.path[:end] for problem in problems for end in range(len(problem.path))}
     echoes: dict[str, set[KeyPath]] = {
         "config.missing": meant,
         "config.missing_section": meant,
         "config.empty": inside,
+        # `file` stands for the pair of which one was misspelt.
+        "config.secret_place": {(*path[:-1], "file") for path in meant},
     }
-    return [problem for problem in problems if problem.path not in echoes.get(problem.code, set())]
+    told = (problem for problem in problems if problem.path not in echoes.get(problem.code, ()))
+    return list(told)

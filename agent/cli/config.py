@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ USAGE = "config check FILE [--lang zh|en] [--json]"
 
 def main(argv: Sequence[str]) -> int:
     """Run `config ...` and return its exit status."""
-    lang = language(os.environ, _asked_language(argv))
+    lang = language(os.environ, _asked_language(argv), sys.stdout.encoding)
     try:
         # Not standalone: what goes wrong comes back here, to be said in one sentence.
         status = _app(lang)(list(argv), prog_name="campus-agent config", standalone_mode=False)

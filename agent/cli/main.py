@@ -60,4 +60,4 @@ def _run(command: str, rest: list[str]) -> int:
 def _say(code: str, **params: str) -> str:
     from agent.text import language, printable, sentence  # noqa: PLC0415  # see `--version`
 
-    return printable(sentence(language(os.environ), code, **params))
+    return printable(sentence(language(os.environ, encoding=sys.stdout.encoding), code, **params))

@@ -54,10 +54,21 @@ def join(lang: Language, parts: list[str]) -> str:
     return _PAUSE[lang].join(parts)
 
 
-def language(environ: Mapping[str, str], override: str | None = None) -> Language:
-    """Return the language to speak: what was asked for, English in an English locale, Chinese."""
+def language(
+    environ: Mapping[str, str], override: str | None = None, encoding: str = "utf-8"
+) -> Language:
+    """Return the language to speak: what was asked for, English in an English locale, Chinese.
+
+    A console whose `encoding` has no Chinese gets English unless asked otherwise.
+    """
     if override in _SENTENCES:
         return "en" if override == "en" else "zh"
     named = (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     locale = next((value for value in named if value), "")
-    return "en" if locale.lower().startswith("en") else "zh"
+    if locale.lower().startswith("en"):
+        return "en"
+    try:
+        "报警".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "en"
+    return "zh"
