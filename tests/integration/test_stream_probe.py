@@ -104,6 +104,16 @@ def test_frame_rate_is_the_streams_own(recorder: RtspSimulator) -> None:
     assert reading.fault is None
 
 
+@pytest.mark.parametrize("step", [0, 10 * 90_000])
+def test_a_stream_with_a_broken_clock_has_no_frame_rate(recorder: RtspSimulator, step: int) -> None:
+    recorder.channel(1).break_clock(step)
+    reading, picture = probe(target(recorder.url(1)))
+    assert isinstance(reading.fps, Unknown)
+    assert reading.fps.reason == Reason.INCONSISTENT
+    assert isinstance(reading.bitrate_kbps, Unknown)
+    assert picture is not None
+
+
 Switch = Callable[[SimulatedChannel], None]
 
 
