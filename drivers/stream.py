@@ -56,10 +56,10 @@ class _Seen:
     def fps(self) -> float | Unknown:
         stamps = sorted(self.stamps)
         steps = [after - before for before, after in pairwise(stamps)]
-        if not steps or not sum(steps):
+        if not steps:
             return _NOT_MEASURED
-        if max(steps) > CLOCK_JUMP_SECONDS:
-            return Unknown(reason=Reason.INCONSISTENT, detail="the stream's clock jumped")
+        if not sum(steps) or max(steps) > CLOCK_JUMP_SECONDS:
+            return Unknown(reason=Reason.INCONSISTENT, detail="the stream's clock stands or jumps")
         return round(len(steps) / sum(steps), 2)
 
     @property

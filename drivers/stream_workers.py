@@ -58,13 +58,14 @@ class StreamWorkers:
         """
         bound = min(target.bound_seconds, self._hard_bound_seconds)
         place = self._take_place(deadline - bound)
-        if place is None:
+        if place is None and not self._closed:
             return [self._outage(target, Reason.BUSY, "no stream worker came free in time")]
+        if place is None:
+            return [self._outage(target, Reason.INTERNAL, "the stream workers are closed")]
         try:
             process = self._process_at(place)
-            answer = process.ask(target, self._hard_bound_seconds)
-        except queue.Empty:
-            process.kill()
+            answer = process.ask(target, self._hard_bound_seconds) if process else None
+        except _PastBoundError:
             detail = f"the check passed its bound of {self._hard_bound_seconds:g} s; worker killed"
             return [self._outage(target, Reason.TIMEOUT, detail)]
         except OSError as error:
@@ -103,8 +104,10 @@ class StreamWorkers:
             self._busy[place] -= 1
             self._free.notify()
 
-    def _process_at(self, place: int) -> "_Process":
+    def _process_at(self, place: int) -> "_Process | None":
         with self._free:
+            if self._closed:
+                return None
             process = self._processes[place]
             worn = process is not None and process.asked >= PROBES_A_LIFE
             if process is None or process.dead or (worn and self._busy[place] == 1):
@@ -121,6 +124,10 @@ class StreamWorkers:
             reason=reason,
             detail=detail,
         )
+
+
+class _PastBoundError(Exception):
+    """A probe did not come back."""
 
 
 class _Process:
@@ -149,7 +156,7 @@ class _Process:
         threading.Thread(target=self._listen, name="stream-worker", daemon=True).start()
 
     def ask(self, target: StreamTarget, bound_seconds: float) -> Sequence[AnyReading] | None:
-        """Probe in the worker; None if it died. Raises queue.Empty past the bound."""
+        """Probe in the worker; None if it died. Past the bound kills it and raises."""
         answers: queue.SimpleQueue[list[AnyReading] | None] = queue.SimpleQueue()
         secret = target.password.get_secret_value()
         fields = {**target.model_dump(), "password": secret}
@@ -163,7 +170,11 @@ class _Process:
                 _write(self._stdin, {"id": number, "target": fields})
             except OSError:
                 return None
-        return answers.get(timeout=bound_seconds)
+        try:
+            return answers.get(timeout=bound_seconds)
+        except queue.Empty:
+            self.kill()
+            raise _PastBoundError from None
 
     def kill(self) -> None:
         """Kill it; whoever waits on it is told."""

@@ -67,6 +67,7 @@ class Faults:
     without_key_frames: bool = False
     end_after_frames: int | None = None
     every: int = 1
+    clock_step: int | None = None
 
 
 class SimulatedChannel:
@@ -126,6 +127,11 @@ class SimulatedChannel:
         """Send every nth frame only: a lower frame rate."""
         self.faults.every = nth
         self._note("send_every", nth=nth)
+
+    def break_clock(self, step: int) -> None:
+        """Stamp frames with a wrong clock: `step` 0 stands, a large one leaps with every frame."""
+        self.faults.clock_step = step
+        self._note("break_clock", step=step)
 
     def restore(self) -> None:
         """Undo every fault; the scene stays."""
@@ -292,7 +298,8 @@ class RtspSimulator:
         end = faults.end_after_frames
         if end is not None and client.frames_sent >= end:
             return False
-        return client.send_frame(payloads[index], frame * CLOCK_HZ // clip.fps)
+        step = CLOCK_HZ // clip.fps if faults.clock_step is None else faults.clock_step
+        return client.send_frame(payloads[index], frame * step)
 
     def _serve(self, client: _Client) -> None:
         reader = client.connection.makefile("rb")
