@@ -186,7 +186,8 @@ def test_both_acks_of_a_command_sent_twice_are_swallowed(bench: Bench) -> None:
 
 
 def test_a_late_reply_before_the_ack_is_not_taken_for_an_answer(bench: Bench) -> None:
-    bench.line.next[0x4A] = [CLASSIC + ACK + NO_CARD]
+    bench.line.next[0x4A] = [CLASSIC + ACK + NO_CARD, CLASSIC + NTAG + ACK + NO_CARD]
+    assert bench.poll() == []
     assert bench.poll() == []
 
 
