@@ -91,8 +91,7 @@ class ReaderWatch:
         return ()
 
     def tick(self, now: Instant) -> Sequence[Event]:
-        """Notice who has gone silent."""
-        self._advance(now)
+        """Notice who has gone silent; one never heard yet is not lost."""
         return [
             event
             for device_id, reader in self._readers.items()
@@ -141,7 +140,7 @@ class ReaderWatch:
         return [Event(subject=device_id, time=now.wall, data=data)]
 
     def _advance(self, now: Instant) -> None:
-        """Account for the time since the last call."""
+        """Account for the time since the last reading."""
         before, self._advanced = self._advanced, now.monotonic
         if before is not None and self._readers and not self.unwatched(now):
             self._watched[self._calendar.day_of(now.wall)] += now.monotonic - before

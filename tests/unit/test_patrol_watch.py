@@ -7,7 +7,7 @@ import pytest
 from agent.findings import Verdict
 from agent.monitors.readers import WatchedTime
 from drivers.readings import ReaderReading, Reason
-from tests.unit.patrol_school import HOUR, NORTH, SOUTH, MovableClock, School, settled
+from tests.unit.patrol_school import HOUR, NORTH, ROOF, SOUTH, MovableClock, School, settled
 
 
 @pytest.fixture
@@ -179,8 +179,33 @@ def test_a_clock_behind_the_journal_still_counts_every_tour(clock: MovableClock)
     school = School(clock)
     school.tour()
     school.tour()
+    school.scan(NORTH)
     clock.jump(-10 * 365 * 86400)  # a dead clock battery
     after = School(clock)
     after.monitor.restore(school.journal, after.now)
     clock.jump(10 * 365 * 86400)  # and NTP an hour later
     assert after.patrol().tours_done == 2
+    after.wait(120 * 60 + 1)
+    assert [tour.what for tour in after.tours()] == ["incomplete"]
+
+
+def test_a_clock_set_back_in_the_journal_hides_no_time(clock: MovableClock) -> None:
+    school = School(clock)
+    school.scan(NORTH)
+    clock.jump(-2 * HOUR)
+    school.live(600)
+    school.scan(ROOF)
+    school.live(3 * HOUR + 600)
+    school.scan(SOUTH)
+    after = School(clock)
+    after.monitor.restore(school.journal, after.now)
+    assert [tour.what for tour in school.tours()] == ["incomplete"]
+    assert after.patrol().tours_done == school.patrol().tours_done == 0
+    assert after.patrol().open_tour == school.patrol().open_tour
+
+
+def test_a_reader_not_heard_yet_is_not_lost(clock: MovableClock) -> None:
+    school = School(clock)
+    school.wait(300)
+    assert school.device_events() == []
+    assert school.reader().verdict is Verdict.UNKNOWN

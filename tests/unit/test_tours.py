@@ -44,8 +44,17 @@ def test_days_of_a_summer_time_zone_have_23_to_25_hours(
     assert calendar.day_of(end) == day + timedelta(days=1)
 
 
+def test_a_day_that_has_begun_does_not_end_when_its_midnight_comes_back() -> None:
+    # Newfoundland set its clocks back at 00:01, so that 23:01 of the day before came again.
+    calendar = DutyCalendar(ZoneInfo("America/St_Johns"), time(0, 0))
+    start = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+    assert calendar.start_of(date(2010, 11, 7)) == start
+    assert calendar.day_of(start + timedelta(minutes=30)) == date(2010, 11, 7)
+    assert calendar.start_of(date(2010, 11, 8)) - start == timedelta(hours=25)
+
+
 @given(
-    st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001 - made aware below
     st.times(),
     st.sampled_from(["Europe/Berlin", "Asia/Shanghai", "America/St_Johns", "Pacific/Apia"]),
 )
