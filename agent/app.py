@@ -122,6 +122,7 @@ class App:
 
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
+        self._equipment.schedule(self._scheduler)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
 

@@ -1,12 +1,13 @@
 """Rounds over all cameras: permits from each recorder's gate, probes in killable workers."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
 
+from agent.devices import Post
 from drivers.base import Clock, Gate
 from drivers.errors import DriverError
 from drivers.readings import Outage, Reading, Reason, StreamFault, StreamLayer, StreamReading
@@ -35,28 +36,33 @@ class CameraRounds:
         self,
         probes: Sequence[CameraProbe],
         workers: StreamWorkers,
-        post: Callable[[Reading], None],
         clock: Clock,
         *,
         round_seconds: float,
     ) -> None:
         self._probes = probes
         self._workers = workers
-        self._post = post
+        self._post: Post = lambda _: None
         self._clock = clock
         self._round_seconds = round_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera-rounds", daemon=True)
 
-    def start(self) -> None:
-        """Begin with the first round."""
-        self._thread.start()
+    def start(self, post: Post) -> None:
+        """Begin with the first round, if there is any camera."""
+        self._post = post
+        if self._probes:
+            self._thread.start()
 
-    def stop(self, *, timeout: float = 2.0) -> None:
+    def ask_to_stop(self) -> None:
         """Give up the round under way; workers are killed, not waited for."""
         self._stopping.set()
         self._workers.close()
-        self._thread.join(timeout)
+
+    def stop(self, *, timeout: float = 2.0) -> None:
+        """End."""
+        if self._thread.is_alive():
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="camera") as pool:

@@ -8,15 +8,21 @@ from agent.monitors import Instant, Monitor
 from agent.monitors.host import HostMonitor
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
+from agent.monitors.retention import RetentionMonitor
+from agent.recorders import RecorderPart
+from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
 from drivers.alarm.modbus import ModbusDriver
 from drivers.base import Clock
 from drivers.host import HostDriver, HostSettings
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.readings import AnyReading, ScanReading
+from drivers.stream_workers import StreamWorkers
 
 READER_DEADLINE_SECONDS = 3.0
 HOST_DEADLINE_SECONDS = 5.0
+ROUNDS_UNTIL_STALE = 3
+LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
 
 
@@ -55,27 +61,48 @@ class Equipment:
             poll_seconds=machine.poll_seconds,
             deadline_seconds=HOST_DEADLINE_SECONDS,
         )
+        self._recorders = self._make_recorders(site, credentials)
+        probes = [probe for recorder in self._recorders for probe in recorder.probes()]
+        self._rounds = CameraRounds(
+            probes, StreamWorkers(clock), clock, round_seconds=site.cameras.round_seconds
+        )
         self.monitors: list[Monitor] = [HostMonitor(machine.id, site.host)]
         self._patrol: PatrolMonitor | None = None
         if site.patrol is not None:
             readers = [reader.id for reader in site.nfc_reader]
             self._patrol = PatrolMonitor(readers, site.checkpoint, site.patrol, site.site.zone)
             self.monitors.append(self._patrol)
+        self._retention = RetentionMonitor(
+            [recorder.id for recorder in site.recorder],
+            [channel for recorder in site.recorder for channel in retention_channels(recorder)],
+            site.retention,
+            site.site.zone,
+        )
+        max_age = ROUNDS_UNTIL_STALE * site.cameras.round_seconds
+        cameras_monitor = CamerasMonitor(
+            cameras(site), site.pictures, max_age_seconds=max(max_age, LEAST_MAX_AGE_SECONDS)
+        )
+        self.monitors += [self._retention, cameras_monitor]
 
     def start(self, post_alarm: Post, post: Post) -> None:
         """Start every device; returns at once, whatever the devices do."""
         for module in self._modules:
             module.start(post_alarm)
-        for thread in (*self._readers, self._host):
-            thread.start(post)
+        for part in (*self._readers, self._host, *self._recorders, self._rounds):
+            part.start(post)
 
     def stop(self) -> None:
         """Ask all to stop, then wait for each."""
-        threads = (*self._modules, *self._readers, self._host)
-        for thread in threads:
-            thread.ask_to_stop()
-        for thread in threads:
-            thread.stop()
+        parts = (self._rounds, *self._recorders, self._host, *self._readers, *self._modules)
+        for part in parts:
+            part.ask_to_stop()
+        for part in parts:
+            part.stop()
+
+    def schedule(self, scheduler: Scheduler) -> None:
+        """Plan what runs by the calendar."""
+        for recorder in self._recorders:
+            recorder.schedule(scheduler)
 
     def remember(self) -> Mapping[str, str]:
         """Return what the monitors must know after a restart, by name."""
@@ -94,6 +121,30 @@ class Equipment:
                 self._now(),
                 WatchedTime.model_validate_json(watched) if watched else None,
             )
+        self._retention.restore(day_maps, self._now())
+
+    def _make_recorders(
+        self, site: SiteSettings, credentials: Credentials
+    ) -> Sequence[RecorderPart]:
+        """Make a part for each recorder; a bad secret costs its recorder alone."""
+        parts = []
+        for recorder in site.recorder:
+            try:
+                password = credentials.resolve(recorder.password)
+            except CredentialError as error:
+                self.problems.append(f"{recorder.id}: {error}")
+                continue
+            parts.append(
+                RecorderPart(
+                    recorder,
+                    password,
+                    site.state.directory,
+                    site.site.zone,
+                    site.retention,
+                    self._clock,
+                )
+            )
+        return parts
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())

@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 
-from agent.policy import Camera
-from agent.settings import DUTIES, SiteSettings
+from agent.policy import Camera, Channel
+from agent.settings import DUTIES, Recorder, SiteSettings
 
 
 def inventory(site: SiteSettings) -> dict[str, object]:
@@ -44,5 +44,19 @@ def cameras(site: SiteSettings) -> Sequence[Camera]:
             expect_codec=channel.expect.codec,
         )
         for recorder in site.recorder
+        for channel in recorder.channel
+    ]
+
+
+def retention_channels(recorder: Recorder) -> Sequence[Channel]:
+    """Return a recorder's channels as the retention rule knows them."""
+    return [
+        Channel(
+            recorder=recorder.id,
+            number=channel.number,
+            id=channel.id,
+            name=channel.name,
+            key_area=channel.key_area,
+        )
         for channel in recorder.channel
     ]

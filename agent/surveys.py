@@ -1,10 +1,11 @@
 """When a recorder's day maps are read: at start, every night, and again soon after a failure."""
 
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from agent.devices import DeviceThread
-from drivers.base import RecorderDriver
+from drivers.base import Clock, RecorderDriver
 from drivers.readings import Reading
 
 SURVEY_SECONDS = 1800.0
@@ -17,13 +18,15 @@ class Survey:
         self,
         driver: RecorderDriver,
         thread: DeviceThread,
-        today: Callable[[], date],
+        clock: Clock,
+        zone: ZoneInfo,
         *,
         days: int,
     ) -> None:
         self._driver = driver
         self._thread = thread
-        self._today = today
+        self._clock = clock
+        self._zone = zone
         self._days = days
         self._complete = False
         self._under_way = False
@@ -41,7 +44,8 @@ class Survey:
     def _run(self, deadline: float) -> Iterator[Reading]:
         self._under_way = True
         try:
-            yesterday = self._today() - timedelta(days=1)
+            today = self._clock.now().astimezone(self._zone).date()
+            yesterday = today - timedelta(days=1)
             yield from self._driver.survey(until=yesterday, days=self._days, deadline=deadline)
             self._complete = True
         finally:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from simulators.hikvision import HikvisionSimulator
+from simulators.hikvision import HikvisionSimulator, SimulatedChannel
 from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.rtsp import RtspSimulator
@@ -32,7 +32,15 @@ class School:
         self._alarm = ModbusSimulator(directory / "alarm", truth, baud=ALARM_BAUD)
         self._reader = Pn532Simulator(directory / "reader", truth)
         self._cameras = RtspSimulator(truth, user=USER, password=PASSWORD, channels=channels)
-        self._nvr = HikvisionSimulator(truth, user=USER, password=PASSWORD, days=days)
+        self._nvr = HikvisionSimulator(
+            truth,
+            user=USER,
+            password=PASSWORD,
+            channels=[
+                SimulatedChannel(number, f"Camera {number:02}", depth_days=count)
+                for number, count in days.items()
+            ],
+        )
         self.words = {
             "DIR": str(directory),
             "HTTP": str(self._nvr.port),
@@ -77,7 +85,7 @@ class School:
             case "camera", "stall":
                 self._cameras.channel(int(arguments["channel"])).stall()
             case "nvr", "busy":
-                self._nvr.busy = True
+                self._nvr.fault = "busy"
                 timer = threading.Timer(float(arguments["seconds"]), self._not_busy)
                 timer.daemon = True
                 timer.start()
@@ -85,7 +93,7 @@ class School:
                 raise ValueError(f"scenario: nothing knows how to {action} the {device}")
 
     def _not_busy(self) -> None:
-        self._nvr.busy = False
+        self._nvr.fault = None
 
 
 def _channel(number: int) -> str:

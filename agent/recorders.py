@@ -1,0 +1,101 @@
+"""One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+from agent.camera_rounds import CameraProbe
+from agent.devices import DeviceThread, Post
+from agent.inventory import retention_channels
+from agent.policy import RetentionPolicy
+from agent.scheduler import Scheduler
+from agent.settings import Recorder
+from agent.store.login_budget import FileLoginBudget
+from agent.surveys import Survey
+from drivers.base import Clock
+from drivers.recorder.gate import RecorderGate
+from drivers.recorder.hikvision import HikvisionDriver, live_path
+from drivers.stream_target import StreamTarget
+
+POLL_DEADLINE_SECONDS = 60.0
+SURVEY_AGAIN_SECONDS = 600
+
+
+class RecorderPart:
+    """Everything that shares one recorder's gate, and so its login budget."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        password: SecretStr,
+        state_directory: Path,
+        zone: ZoneInfo,
+        policy: RetentionPolicy,
+        clock: Clock,
+    ) -> None:
+        self._recorder = recorder
+        self._password = password
+        self._gate = RecorderGate(
+            recorder.id,
+            recorder.username,
+            password,
+            FileLoginBudget(state_directory / f"login-{recorder.id}.json"),
+            clock,
+            max_live_streams=recorder.max_live_streams,
+            request_gap_seconds=recorder.request_gap_seconds,
+        )
+        channels = retention_channels(recorder)
+        driver = HikvisionDriver(
+            recorder,
+            password,
+            self._gate,
+            clock,
+            zone=zone,
+            channels=[channel.number for channel in channels],
+        )
+        self._thread = DeviceThread(
+            driver,
+            clock,
+            poll_seconds=recorder.poll_seconds,
+            deadline_seconds=POLL_DEADLINE_SECONDS,
+        )
+        days = max(policy.target_days(channel) for channel in channels)
+        self._survey = Survey(driver, self._thread, clock, zone, days=days)
+
+    def start(self, post: Post) -> None:
+        """Start to poll; the first survey follows the first poll."""
+        self._thread.start(post)
+        self._survey.request()
+
+    def ask_to_stop(self) -> None:
+        """Let the request under way be the last."""
+        self._thread.ask_to_stop()
+
+    def stop(self) -> None:
+        """End."""
+        self._thread.stop()
+
+    def schedule(self, scheduler: Scheduler) -> None:
+        """Survey every night, and again soon when a survey did not come to its end."""
+        name = f"survey {self._recorder.id}"
+        scheduler.daily(name, self._recorder.survey_at, self._survey.request)
+        scheduler.every(f"{name} again", SURVEY_AGAIN_SECONDS, self._survey.retry)
+
+    def probes(self) -> Sequence[CameraProbe]:
+        """Return what a camera round opens on this recorder."""
+        recorder = self._recorder
+        base = f"rtsp://{recorder.host}:{recorder.rtsp_port}"
+        return [
+            CameraProbe(
+                StreamTarget(
+                    device_id=channel.id,
+                    url=base + live_path(channel.number, channel.stream),
+                    username=recorder.username,
+                    password=self._password,
+                ),
+                self._gate,
+            )
+            for channel in recorder.channel
+        ]
