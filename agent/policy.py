@@ -1,10 +1,30 @@
 """The county's figures: settings with the county's values as defaults."""
 
 from datetime import time
+from typing import Literal
 
 from pydantic import Field
 
 from drivers.base import DeviceSettings
+
+
+class Expectation(DeviceSettings):
+    """What a channel's stream should look like, where the site says so."""
+
+    fps: float | None = Field(default=None, gt=0)
+    codec: str | None = None
+
+
+class Channel(DeviceSettings):
+    """One camera input of a recorder; `number` as on the recorder's screen."""
+
+    recorder: str
+    number: int = Field(ge=1, le=9999)
+    id: str
+    name: str
+    key_area: bool = False
+    stream: Literal["main", "sub"] = "sub"
+    expect: Expectation = Expectation()
 
 
 class RetentionPolicy(DeviceSettings):
@@ -16,6 +36,10 @@ class RetentionPolicy(DeviceSettings):
     clock_warn_seconds: float = Field(default=60, gt=0)
     clock_fail_seconds: float = Field(default=300, gt=0)
     max_age_hours: float = Field(default=36, gt=0)
+
+    def target_days(self, channel: Channel) -> int:
+        """Return how many days of that channel must be held."""
+        return self.key_area_min_days if channel.key_area else self.retention_min_days
 
 
 class PatrolPolicy(DeviceSettings):
