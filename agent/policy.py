@@ -17,6 +17,16 @@ class Button(DeviceSettings):
     wiring: Literal["supervised", "nc", "no"]
 
 
+class Channel(DeviceSettings):
+    """One camera input of a recorder; `number` as on the recorder's screen."""
+
+    recorder: str
+    number: int = Field(ge=1, le=9999)
+    id: str
+    name: str
+    key_area: bool = False
+
+
 class RetentionPolicy(DeviceSettings):
     """How many days of video must be held."""
 
@@ -26,6 +36,10 @@ class RetentionPolicy(DeviceSettings):
     clock_warn_seconds: float = Field(default=60, gt=0)
     clock_fail_seconds: float = Field(default=300, gt=0)
     max_age_hours: float = Field(default=36, gt=0)
+
+    def target_days(self, channel: Channel) -> int:
+        """Return how many days of that channel must be held."""
+        return self.key_area_min_days if channel.key_area else self.retention_min_days
 
 
 class PatrolPolicy(DeviceSettings):

@@ -53,3 +53,9 @@ class UnsupportedDeviceError(DriverError):
     """The device lacks what is asked of it: do not try again until it is changed."""
 
     reason = "not_supported"
+
+
+class ForbiddenError(UnsupportedDeviceError):
+    """The login lacks a right on the device: do not try again until a person grants it."""
+
+    reason = "forbidden"
