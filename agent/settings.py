@@ -161,7 +161,7 @@ class AlarmModule(ModbusSettings):
 
     id: Id
     port: Text
-    button: tuple[Button, ...] = Field(min_length=1)
+    button: tuple[Button, ...]
 
 
 class NfcReader(Pn532Settings):
@@ -205,7 +205,7 @@ class Recorder(HikvisionSettings):
     host: Host
     username: Text
     password: SecretReference
-    channel: tuple[Channel, ...] = Field(min_length=1)
+    channel: tuple[Channel, ...]
 
 
 class CameraSettings(DeviceSettings):
