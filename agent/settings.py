@@ -166,7 +166,7 @@ class AlarmModule(ModbusSettings):
 
     id: Id
     port: Text
-    button: tuple[SiteButton, ...] = Field(min_length=1)
+    button: tuple[SiteButton, ...]
 
 
 class NfcReader(Pn532Settings):
@@ -209,7 +209,7 @@ class Recorder(HikvisionSettings):
     host: Host
     username: Text
     password: SecretReference
-    channel: tuple[Channel, ...] = Field(min_length=1)
+    channel: tuple[Channel, ...]
 
 
 class CameraSettings(DeviceSettings):

@@ -15,6 +15,8 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "gate_manned": (),
 }
 
+EMPTY = "config.empty"
+
 
 def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:
     """Yield what does not fit together; `present` are the file's own top-level names.
@@ -25,6 +27,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         yield Problem(code="config.missing_section", params={"key": "broker"}, path=("broker",))
     yield from _unique("config.id_twice", _ids(site))
     yield from _unique("config.port_twice", _ports(site))
+    yield from _empty(site)
     yield from _inputs(site)
     for index, recorder in enumerate(site.recorder):
         yield from _unique(
@@ -74,6 +77,17 @@ def _unique(code: str, of: Iterable[tuple[Hashable, str, KeyPath]]) -> Iterator[
             yield Problem(code=code, params={"other": first[value]}, path=path, device=device)
         else:
             first[value] = device
+
+
+def _empty(site: SiteSettings) -> Iterator[Problem]:
+    for index, module in enumerate(site.alarm_module):
+        if not module.button:
+            path: KeyPath = ("alarm_module", index, "button")
+            yield Problem(code=EMPTY, params={"key": "button"}, path=path, device=module.id)
+    for index, recorder in enumerate(site.recorder):
+        if not recorder.channel:
+            path = ("recorder", index, "channel")
+            yield Problem(code=EMPTY, params={"key": "channel"}, path=path, device=recorder.id)
 
 
 def _inputs(site: SiteSettings) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from agent.problems import KeyPath, Problem
 from agent.settings import SiteSettings
-from agent.settings_checks import cross_checks
+from agent.settings_checks import EMPTY, cross_checks
 from agent.settings_errors import problems_of, value_at
 from agent.toml_positions import line_of_each_key
 from drivers.readings import Frozen
@@ -118,16 +118,16 @@ class _Reading:
         if site is not None:
             clashes = [self._placed(found) for found in cross_checks(site, self._present(problems))]
             problems += clashes
-            self._left_out |= {
-                unit for unit in (_unit(found.path) for found in clashes) if len(unit) > 1
-            }
+            # A device with nothing on it does no harm; a whole section is never left out.
+            costly = (_unit(found.path) for found in clashes if found.code != EMPTY)
+            self._left_out |= {unit for unit in costly if len(unit) > 1}
             site = self._rest([])
         problems = _without_echoes(problems)
         problems.sort(key=lambda problem: problem.line)
         if problems and not lenient:
             return LoadResult(site=None, problems=tuple(problems), lines=self._lines)
         says_alarm = site is not None and (
-            bool(site.alarm_module) or site.not_fitted.alarm is not None
+            any(module.button for module in site.alarm_module) or site.not_fitted.alarm is not None
         )
         usable = says_alarm and not self._nobody
         return LoadResult(
@@ -154,16 +154,16 @@ class _Reading:
 
     def _leave_out(self, problems: Iterable[Problem]) -> bool:
         """Leave out the bad parts; return whether that changed anything."""
-        before = (len(self._left_out), self._nobody)
+        before, was_nobody = frozenset(self._left_out), self._nobody
         for problem in problems:
             unit = _unit(problem.path)
-            if unit not in self._lines or unit in self._left_out:
-                unit = unit[:1]
+            if unit not in self._lines or unit in before:
+                unit = unit[:1]  # it is not there, and its section cannot do without it
             if unit == ("site",):
                 self._nobody = True
             else:
                 self._left_out.add(unit)
-        return before != (len(self._left_out), self._nobody)
+        return len(self._left_out) > len(before) or self._nobody != was_nobody
 
     def _pruned(self) -> dict[str, object]:
         self._kept = {}
@@ -242,7 +242,7 @@ def _without_echoes(problems: Iterable[Problem]) -> list[Problem]:
     echoes: dict[str, set[KeyPath]] = {
         "config.missing": meant,
         "config.missing_section": meant,
-        "config.empty": inside,
+        EMPTY: inside,
         # `file` stands for the pair of which one was misspelt.
         "config.secret_place": {(*path[:-1], "file") for path in meant},
     }

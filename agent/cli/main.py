@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from agent import __version__
+
 # Each is a module of this package with `main(argv) -> int`; `run` must not pay for the others.
 COMMANDS = ("run", "config", "watch")
 WRONG = 2
@@ -20,16 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A console that cannot show Chinese shows something, not a traceback.
             stream.reconfigure(errors="backslashreplace")
-    if words[:1] in (["--version"], ["-V"]):
-        from agent import __version__  # noqa: PLC0415  # the fast path imports nothing else
-
-        print(f"campus-agent {__version__}")
-        return 0
-    if not words or words[0] in ("--help", "-h"):
-        print(_say("cli.usage", commands=" | ".join((*COMMANDS, "--version"))))
-        return 0 if words else WRONG
     try:
-        return _run(words[0], words[1:])
+        status = _run(words[0], words[1:]) if words else _help(WRONG)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print(_say("cli.interrupted"), file=sys.stderr)
         return INTERRUPTED
@@ -37,9 +32,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe went away; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return status
 
 
 def _run(command: str, rest: list[str]) -> int:
+    if command in ("--version", "-V"):
+        print(f"campus-agent {__version__}")
+        return 0
+    if command in ("--help", "-h"):
+        return _help(0)
     if command not in COMMANDS:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         code = "cli.no_command_near" if near else "cli.no_command"
@@ -57,7 +58,12 @@ def _run(command: str, rest: list[str]) -> int:
     return status
 
 
+def _help(status: int) -> int:
+    print(_say("cli.usage", commands=" | ".join((*COMMANDS, "--version"))))
+    return status
+
+
 def _say(code: str, **params: str) -> str:
-    from agent.text import language, printable, sentence  # noqa: PLC0415  # see `--version`
+    from agent.text import language, printable, sentence  # noqa: PLC0415  # the way to `run` needs no text
 
     return printable(sentence(language(os.environ, encoding=sys.stdout.encoding), code, **params))
