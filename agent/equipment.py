@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from agent.credentials import Credentials
+from agent.camera_rounds import CameraRounds
+from agent.credentials import CredentialError, Credentials
 from agent.devices import DeviceThread, Post
+from agent.inventory import cameras, retention_channels
 from agent.monitors import Instant, Monitor
+from agent.monitors.cameras import CamerasMonitor
 from agent.monitors.host import HostMonitor
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime

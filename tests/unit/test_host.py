@@ -17,7 +17,7 @@ from agent.text import explain, knows
 from drivers import host
 from drivers.host import TIMESYNC_MARK, HostDriver, HostSettings
 from drivers.readings import HostReading, Outage, Reason, Unknown
-from tests.conftest import SimulatedClock
+from tests.simulated_clock import SimulatedClock
 
 NOW = Instant(wall=datetime(2026, 9, 1, 2, 0, tzinfo=UTC), monotonic=1000.0)
 Temperature = namedtuple("Temperature", "current")  # noqa: PYI024  # as psutil's own

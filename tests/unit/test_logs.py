@@ -8,7 +8,7 @@ import structlog
 
 from agent import logs
 from agent.credentials import Redactor
-from tests.conftest import SimulatedClock
+from tests.simulated_clock import SimulatedClock
 
 SECRET = 'hunter2"ä'
 
