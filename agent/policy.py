@@ -1,10 +1,20 @@
 """The county's figures: settings with the county's values as defaults."""
 
 from datetime import time
+from typing import Literal
 
 from pydantic import Field
 
 from drivers.base import DeviceSettings
+
+
+class Button(DeviceSettings):
+    """One panic button on an input of an alarm module; `input` counts from 0."""
+
+    id: str
+    name: str
+    input: int = Field(ge=0)
+    wiring: Literal["supervised", "nc", "no"]
 
 
 class RetentionPolicy(DeviceSettings):
@@ -48,8 +58,20 @@ class PicturePolicy(DeviceSettings):
     bright_mean: float = 200
     contrast_std: float = 12
     contrast_span: float = 36
+    fps_warn_ratio: float = Field(default=0.6, ge=0, le=1)
     raise_after: int = Field(default=3, ge=1)
     clear_after: int = Field(default=3, ge=1)
+
+
+class Camera(DeviceSettings):
+    """One camera, the recorder input it hangs on, and what its checked stream should be."""
+
+    id: str
+    name: str
+    recorder: str
+    channel: int = Field(ge=1)
+    expect_fps: float | None = Field(default=None, gt=0)
+    expect_codec: str | None = None
 
 
 class HostPolicy(DeviceSettings):

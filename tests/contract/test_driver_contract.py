@@ -10,6 +10,7 @@ import pydantic
 import pytest
 
 from agent.clock import SystemClock
+from drivers.alarm.modbus import ModbusDriver, ModbusSettings
 from drivers.base import Clock, Driver
 from drivers.errors import (
     DeviceTimeoutError,
@@ -19,6 +20,7 @@ from drivers.errors import (
 )
 from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
 from drivers.readings import Reading
+from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 
@@ -76,7 +78,41 @@ class Pn532Rig:
         self._simulator.garble_replies = 1
 
 
-RIGS: dict[str, Callable[[Path], Rig]] = {"pn532": Pn532Rig}
+class ModbusRig:
+    """A contact module on a line of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = directory / "io"
+        self._simulator = ModbusSimulator(self._port, Truth(), baud=19200)
+
+    def driver(self, clock: Clock) -> Driver:
+        settings = ModbusSettings(
+            id="dut",
+            port=str(self._port),
+            baud=19200,
+            reply_timeout_seconds=0.1,
+            worst_turnaround_seconds=0.1,
+        )
+        return ModbusDriver(settings, clock)
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.stop()
+
+    def silence(self) -> None:
+        self._simulator.dead = True
+
+    def speak(self) -> None:
+        self._simulator.dead = False
+
+    def garble_one_reply(self) -> None:
+        # One garbled reply is asked for again at once; the second is an error.
+        self._simulator.spoil("garble", "garble")
+
+
+RIGS: dict[str, Callable[[Path], Rig]] = {"pn532": Pn532Rig, "modbus": ModbusRig}
 
 
 @pytest.fixture(params=RIGS)
@@ -94,7 +130,7 @@ def driver(rig: Rig) -> Iterator[Driver]:
 
 
 def poll(driver: Driver) -> Sequence[Reading]:
-    return driver.poll(deadline=SystemClock().monotonic() + DEADLINE_SECONDS)
+    return list(driver.poll(deadline=SystemClock().monotonic() + DEADLINE_SECONDS))
 
 
 def poll_until_good(driver: Driver, tries: int = 3) -> Sequence[Reading]:
@@ -142,7 +178,7 @@ def test_a_deadline_in_the_past_is_a_timeout(rig: Rig, driver: Driver) -> None:
     driver.open()
     started = time.monotonic()
     with pytest.raises(DeviceTimeoutError):
-        driver.poll(deadline=SystemClock().monotonic() - 1)
+        list(driver.poll(deadline=SystemClock().monotonic() - 1))
     assert time.monotonic() - started < MARGIN_SECONDS
     assert poll_until_good(driver)
 
