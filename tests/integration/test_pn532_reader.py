@@ -105,6 +105,16 @@ def test_every_tap_is_read_once(reader: Pn532Simulator, gatehouse: Gatehouse) ->
     assert gatehouse.errors == []
 
 
+def test_a_short_tap_is_long_enough(reader: Pn532Simulator, gatehouse: Gatehouse) -> None:
+    misses(gatehouse, polls=1)
+    reader.tap(TAG, seconds=0.3)
+    assert gatehouse.tags == ["nfca:04A1B2C3D4E580"]
+    misses(gatehouse)
+    reads = len(reader.truth.lines("read"))
+    misses(gatehouse)
+    assert len(reader.truth.lines("read")) == reads, "the card is gone"
+
+
 def test_a_card_that_stays_is_one_scan(reader: Pn532Simulator, gatehouse: Gatehouse) -> None:
     reader.present(TAG)
     misses(gatehouse, polls=20)

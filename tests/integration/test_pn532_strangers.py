@@ -9,6 +9,9 @@ import nfc.clf.pn532
 import nfc.clf.transport
 import pytest
 
+from agent.clock import SystemClock
+from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.readings import ScanReading
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 
@@ -86,3 +89,22 @@ def test_nfcpy_passes_the_line_test_in_an_extended_frame(
     finally:
         device.close()
     assert reader.commands.count(0x00) >= 1
+
+
+def test_our_driver_takes_over_a_chip_that_nfcpy_left_asleep(
+    reader: Pn532Simulator, tmp_path: Path
+) -> None:
+    """Asleep, field off, other parameters, other retries: opening must not rely on defaults."""
+    port = tmp_path / "nfc"
+    nfc.clf.pn532.init(nfc.clf.transport.TTY(str(port))).close()
+    reader.present(SEVEN_BYTES, iso14443_4=True)
+    clock = SystemClock()
+    driver = Pn532Driver(Pn532Settings(id="gate", driver="pn532", port=str(port)), clock)
+    driver.open()
+    scans = [
+        reading.tag_id
+        for reading in driver.poll(deadline=clock.monotonic() + 1)
+        if isinstance(reading, ScanReading)
+    ]
+    driver.close()
+    assert scans == ["nfca:04A1B2C3D4E580"]
