@@ -1,10 +1,9 @@
 """One probe of one camera stream: how far it comes up, what it carries, and one picture."""
 
 import re
-import socket
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
-from urllib.parse import quote, urlsplit
+from typing import TypeAlias
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from drivers.base import Clock
 from drivers.image_quality import fitting_size
 from drivers.readings import Reason, StreamFault, StreamLayer, StreamReading, Unknown
+from drivers.stream_greeting import Failure, greet
 from drivers.stream_target import StreamTarget
 
 MAX_PIXELS = 40_000_000
@@ -25,12 +25,6 @@ _STATUS = re.compile(r"method (\w+) failed: (\d{3})")
 _BUSY = frozenset({429, 453, 503})
 _NOT_FOUND = frozenset({404, 410})
 _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
-
-
-class _Failure(NamedTuple):
-    layer: StreamLayer
-    fault: StreamFault
-    detail: str
 
 
 class _Seen:
@@ -82,7 +76,7 @@ def probe_stream(
     Returns the reading and the picture (BGR, within 640x360). A refused login is not tried again.
     """
     began = clock.monotonic()
-    failure = _connect(target)
+    failure = greet(target, clock)
     if failure is not None:
         return _reading(target, clock, failure), None
     left = max(0.5, target.open_seconds - (clock.monotonic() - began))
@@ -111,26 +105,9 @@ def _address(target: StreamTarget) -> str:
     return target.url.replace("rtsp://", f"rtsp://{user}:{password}@", 1)
 
 
-def _connect(target: StreamTarget) -> _Failure | None:
-    """Try the port alone: FFmpeg folds a dead network and a silent device into one error."""
-    parts = urlsplit(target.url)
-    where = f"{parts.hostname}:{parts.port or 554}"
-    try:
-        socket.create_connection(
-            (parts.hostname, parts.port or 554), timeout=target.open_seconds
-        ).close()
-    except ConnectionRefusedError:
-        detail = f"{where} refuses connections"
-        return _Failure(StreamLayer.NETWORK, StreamFault.REFUSED, detail)
-    except OSError as error:
-        detail = f"{where} does not answer: {error.strerror or 'timed out'}"
-        return _Failure(StreamLayer.NETWORK, StreamFault.TIMEOUT, detail)
-    return None
-
-
 def _opening_failure(
     target: StreamTarget, error: av.FFmpegError, lines: list[str], elapsed: float
-) -> _Failure:
+) -> Failure:
     """Say what ended the dialogue; the reply's status code stands in FFmpeg's log alone."""
     described = any(line.startswith("SDP:") for line in lines)
     reached = StreamLayer.DESCRIBE if described else StreamLayer.PORT
@@ -139,27 +116,27 @@ def _opening_failure(
         method, status = refusals[-1][1], int(refusals[-1][2])
         detail = f"{method} was answered with {status}"
         if status in {401, 403}:
-            return _Failure(StreamLayer.PORT, StreamFault.UNAUTHORIZED, detail)
+            return Failure(StreamLayer.PORT, StreamFault.UNAUTHORIZED, detail)
         if not described:
             # A device asks for the login before it says anything else about a stream.
             reached = StreamLayer.PORT if method == "OPTIONS" else StreamLayer.AUTH
         if status in _BUSY:
-            return _Failure(reached, StreamFault.BUSY, detail)
+            return Failure(reached, StreamFault.BUSY, detail)
         if status in _NOT_FOUND:
-            return _Failure(reached, StreamFault.NOT_FOUND, detail)
-        return _Failure(reached, StreamFault.MALFORMED, detail)
+            return Failure(reached, StreamFault.NOT_FOUND, detail)
+        return Failure(reached, StreamFault.MALFORMED, detail)
     if isinstance(error, av.ExitError | av.TimeoutError) or elapsed >= target.open_seconds:
-        return _Failure(reached, StreamFault.SILENT, f"no answer within {target.open_seconds:g} s")
+        return Failure(reached, StreamFault.SILENT, f"no answer within {target.open_seconds:g} s")
     if isinstance(error, av.EOFError | av.ConnectionResetError | av.BrokenPipeError):
-        return _Failure(reached, StreamFault.ENDED_EARLY, "the device hung up while being asked")
-    return _Failure(reached, StreamFault.MALFORMED, "the answer is not RTSP, or names no video")
+        return Failure(reached, StreamFault.ENDED_EARLY, "the device hung up while being asked")
+    return Failure(reached, StreamFault.MALFORMED, "the answer is not RTSP, or names no video")
 
 
 def _watch(
     target: StreamTarget, clock: Clock, container: InputContainer, opened: float
 ) -> tuple[StreamReading, NDArray[np.uint8] | None]:
     if not container.streams.video:
-        no_video = _Failure(StreamLayer.DESCRIBE, StreamFault.MALFORMED, "the stream has no video")
+        no_video = Failure(StreamLayer.DESCRIBE, StreamFault.MALFORMED, "the stream has no video")
         return _reading(target, clock, no_video), None
     stream = container.streams.video[0]
     codec = stream.codec_context
@@ -168,12 +145,12 @@ def _watch(
     picture = None
     if codec.width * codec.height > MAX_PIXELS:
         detail = f"refusing to decode {codec.width} x {codec.height}"
-        failure = _Failure(StreamLayer.FIRST_PACKET, StreamFault.MALFORMED, detail)
+        failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.MALFORMED, detail)
     elif seen.key_packets:
         picture = _decode(codec, seen.key_packets)
     if seen.packets and picture is None and failure is None:
         detail = f"no key frame to be seen among {seen.packets} frames"
-        failure = _Failure(StreamLayer.FIRST_PACKET, StreamFault.NO_KEY_FRAME, detail)
+        failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.NO_KEY_FRAME, detail)
     elif failure is not None and picture is not None:
         failure = failure._replace(layer=StreamLayer.FIRST_KEY_FRAME)
     reading = _reading(target, clock, failure).model_copy(
@@ -192,7 +169,7 @@ def _watch(
 
 def _demux(
     target: StreamTarget, clock: Clock, container: InputContainer
-) -> tuple[_Seen, _Failure | None]:
+) -> tuple[_Seen, Failure | None]:
     """Take packets until the window is over and a key frame was among them, or patience ends."""
     seen = _Seen()
     first = 0.0
@@ -212,7 +189,7 @@ def _demux(
     except av.FFmpegError:
         fault = StreamFault.STALLED if seen.packets else StreamFault.SILENT
     layer = StreamLayer.FIRST_PACKET if seen.packets else StreamLayer.DESCRIBE
-    return seen, _Failure(layer, fault, f"{seen.packets} frames came before it stopped")
+    return seen, Failure(layer, fault, f"{seen.packets} frames came before it stopped")
 
 
 def _decode(
@@ -235,7 +212,7 @@ def _decode(
     return None
 
 
-def _reading(target: StreamTarget, clock: Clock, failure: _Failure | None) -> StreamReading:
+def _reading(target: StreamTarget, clock: Clock, failure: Failure | None) -> StreamReading:
     return StreamReading(
         device_id=target.device_id,
         observed_at=clock.now(),

@@ -1,5 +1,6 @@
 """Which stream to probe: kept apart, so that naming one does not load a decoder."""
 
+import re
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -26,7 +27,9 @@ class StreamTarget(DeviceSettings):
     @model_validator(mode="after")
     def _plain_address(self) -> Self:
         parts = urlsplit(self.url)
-        if parts.scheme != "rtsp" or not parts.hostname or "@" in parts.netloc:
+        plain = re.fullmatch("rtsp://[!-~]+", self.url) and "@" not in parts.netloc
+        # Reading the port raises ValueError on a bad one.
+        if not plain or not parts.hostname or parts.port == 0:
             raise ValueError("url must be rtsp://host[:port]/path, without a login in it")
         return self
 

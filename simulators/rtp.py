@@ -49,6 +49,14 @@ def _fragments(nal: bytes) -> list[bytes]:
     ]
 
 
+def damaged(payload: bytes, seed: int) -> bytes:
+    """Return a payload with every 16th byte changed; the first two, its kind, are kept."""
+    broken = bytearray(payload)
+    for at in range(2 + seed % 14, len(broken), 16):
+        broken[at] ^= 1 + (seed * 31 + at) % 255
+    return bytes(broken)
+
+
 def rtp_packet(payload: bytes, *, marker: bool, sequence: int, timestamp: int, ssrc: int) -> bytes:
     """Put the fixed header of RFC 3550 section 5.1 before a payload."""
     second = PAYLOAD_TYPE | (0x80 if marker else 0)

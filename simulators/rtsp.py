@@ -7,17 +7,18 @@ import secrets
 import socket
 import threading
 import time
-from dataclasses import dataclass
 from io import BufferedReader
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from simulators.rtp import (
     CLOCK_HZ,
     Payload,
+    damaged,
     packetise,
     rtp_packet,
     session_description,
 )
+from simulators.rtsp_channel import Faults, SimulatedChannel
 from simulators.scenes import Clip, encode
 from simulators.truth import Truth
 
@@ -37,8 +38,6 @@ STATUS = {
 METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER")
 SLOW_CLIENT_BYTES = 4_000_000
 
-Stage = Literal["request", "describe", "play"]
-
 
 class Login(NamedTuple):
     """What both ends of a digest login know (RFC 2617 section 3.2)."""
@@ -54,92 +53,6 @@ class Login(NamedTuple):
         ha2 = hashlib.md5(f"{method}:{uri}".encode()).hexdigest()
         middle = f"{self.nonce}:{qop}" if qop else self.nonce
         return hashlib.md5(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
-
-
-@dataclass
-class Faults:
-    """What is wrong with a channel; everything off is a healthy one."""
-
-    refusal: int = 0
-    silent_after: Stage | None = None
-    stalled: bool = False
-    garbled: bool = False
-    without_key_frames: bool = False
-    end_after_frames: int | None = None
-    every: int = 1
-    clock_step: int | None = None
-
-
-class SimulatedChannel:
-    """One input of the recorder; its switches work at once, on its main and its sub stream."""
-
-    def __init__(self, number: int, truth: Truth, scene: str) -> None:
-        self.number = number
-        self.scene = scene
-        self.faults = Faults()
-        self._truth = truth
-
-    def set_scene(self, scene: str) -> None:
-        """Look at something else from now on."""
-        self.scene = scene
-        self._note("scene", scene=scene)
-
-    def refuse(self, status: int) -> None:
-        """Answer DESCRIBE with 404, 453, 503 or another status."""
-        self.faults.refusal = status
-        self._note("refuse", status=status)
-
-    def refuse_logins(self) -> None:
-        """Refuse every login, right or wrong."""
-        self.refuse(401)
-
-    def silence(self, after: Stage) -> None:
-        """Go silent after the first request was read, after DESCRIBE, or after PLAY."""
-        self.faults.silent_after = after
-        self._note("silence", after=after)
-
-    def stall(self) -> None:
-        """Stop sending pictures and hold the connections."""
-        self.faults.stalled = True
-        self._note("stall")
-
-    def resume(self) -> None:
-        """Send pictures again."""
-        self.faults.stalled = False
-        self._note("resume")
-
-    def garble(self) -> None:
-        """Answer in something that is not RTSP."""
-        self.faults.garbled = True
-        self._note("garble")
-
-    def drop_key_frames(self) -> None:
-        """Send only frames that cannot be shown on their own."""
-        self.faults.without_key_frames = True
-        self._note("drop_key_frames")
-
-    def end_early(self, frames: int) -> None:
-        """Hang up after that many frames of each session."""
-        self.faults.end_after_frames = frames
-        self._note("end_early", frames=frames)
-
-    def send_every(self, nth: int) -> None:
-        """Send every nth frame only: a lower frame rate."""
-        self.faults.every = nth
-        self._note("send_every", nth=nth)
-
-    def break_clock(self, step: int) -> None:
-        """Stamp frames with a wrong clock: `step` 0 stands, a large one leaps with every frame."""
-        self.faults.clock_step = step
-        self._note("break_clock", step=step)
-
-    def restore(self) -> None:
-        """Undo every fault; the scene stays."""
-        self.faults = Faults()
-        self._note("restore")
-
-    def _note(self, what: str, **data: object) -> None:
-        self._truth.record(f"channel-{self.number}", what, **data)
 
 
 class _Client:
@@ -299,7 +212,10 @@ class RtspSimulator:
         if end is not None and client.frames_sent >= end:
             return False
         step = CLOCK_HZ // clip.fps if faults.clock_step is None else faults.clock_step
-        return client.send_frame(payloads[index], frame * step)
+        sent = payloads[index]
+        if faults.corrupt:
+            sent = [(damaged(payload, frame), marker) for payload, marker in sent]
+        return client.send_frame(sent, frame * step)
 
     def _serve(self, client: _Client) -> None:
         reader = client.connection.makefile("rb")
@@ -335,6 +251,7 @@ class RtspSimulator:
             status, extra, body = 501, [], ""
         elif not self._login_holds(client, method, headers, channel):
             challenge = f'Digest realm="{REALM}", nonce="{client.nonce}", stale="FALSE"'
+            challenge = f'Basic realm="{REALM}"' if faults.basic else challenge
             status, extra, body = 401, [f"WWW-Authenticate: {challenge}"], ""
         elif channel is None:
             status, extra, body = 404, [], ""
@@ -385,6 +302,8 @@ class RtspSimulator:
         given = headers.get("authorization")
         if given is None:
             return False
+        if given.startswith("Basic"):
+            self._truth.record("recorder", "password_in_the_clear")
         parts = dict(re.findall(r'(\w+)="?([^",]*)"?', given))
         qop = ":".join(parts.get(k, "") for k in ("nc", "cnonce", "qop")) if "qop" in parts else ""
         login = Login(self._user, self._password, REALM, client.nonce)

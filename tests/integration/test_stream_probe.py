@@ -3,7 +3,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from pydantic import ValidationError
@@ -14,7 +14,8 @@ from drivers.readings import Reason, StreamFault, StreamLayer, StreamReading, Un
 from drivers.stream import probe_stream
 from drivers.stream_target import StreamTarget
 from simulators import scenes
-from simulators.rtsp import RtspSimulator, SimulatedChannel
+from simulators.rtsp import RtspSimulator
+from simulators.rtsp_channel import SimulatedChannel
 from simulators.truth import Truth
 
 PASSWORD = "p@ss:w/ö%41#? +&x"
@@ -138,7 +139,7 @@ def test_every_fault_is_named_with_the_last_layer_reached(
     recorder: RtspSimulator, switch: Switch, layer: str, fault: str
 ) -> None:
     switch(recorder.channel(1))
-    reading, _ = probe(target(recorder.url(1), window_seconds=3.0))
+    reading, _ = probe(target(recorder.url(1), window_seconds=2.5))
     assert (reading.layer, reading.fault) == (layer, fault)
     assert reading.detail
 
@@ -158,6 +159,29 @@ def test_a_wrong_password_is_tried_once(recorder: RtspSimulator, truth: Truth) -
     assert picture is None
     assert reading.fps == Unknown(reason=Reason.NOT_MEASURED)
     assert len(truth.lines("login_refused")) == before + 1
+
+
+def test_the_password_is_not_sent_in_the_clear(recorder: RtspSimulator, truth: Truth) -> None:
+    recorder.channel(1).ask_in_the_clear()
+    reading, _ = probe(target(recorder.url(1)))
+    assert (reading.layer, reading.fault) == (StreamLayer.PORT, StreamFault.UNAUTHORIZED)
+    assert "in the clear" in reading.detail
+    assert truth.lines("password_in_the_clear") == []
+
+
+def test_damaged_pictures_end_in_a_verdict(recorder: RtspSimulator) -> None:
+    recorder.channel(1).corrupt()
+    reading, _ = probe(target(recorder.url(1)))
+    assert reading.layer in {StreamLayer.FIRST_PACKET, StreamLayer.PLAYING}
+
+
+def test_a_monstrous_picture_is_not_decoded(
+    recorder: RtspSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.stream.MAX_PIXELS", 640 * 360 - 1)
+    reading, picture = probe(target(recorder.url(1)))
+    assert (reading.fault, picture) == (StreamFault.MALFORMED, None)
+    assert "640 x 360" in reading.detail
 
 
 def test_a_closed_port_is_refused(free_port: Callable[[], int]) -> None:
@@ -183,16 +207,12 @@ def test_a_device_that_drops_connection_requests_is_a_timeout() -> None:
 
 def test_an_endless_header_is_bounded() -> None:
     def drip(listener: socket.socket) -> None:
-        for _ in range(2):
-            connection, _ = listener.accept()
-            with closing(connection):
-                try:
-                    connection.sendall(b"RTSP/1.0 200 OK\r\nX: ")
-                    for _ in range(100):
-                        connection.sendall(b"a")
-                        time.sleep(0.1)
-                except OSError:
-                    continue
+        connection, _ = listener.accept()
+        with closing(connection), suppress(OSError):
+            connection.sendall(b"RTSP/1.0 200 OK\r\nX: ")
+            for _ in range(100):
+                connection.sendall(b"a")
+                time.sleep(0.1)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip, args=(listener,))

@@ -13,7 +13,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 - vers
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name in ("port", "file", "user", "password"):
+    for name in ("port", "file", "codec", "user", "password"):
         parser.add_argument(f"--{name}", required=True)
     given = parser.parse_args()
     Gst.init(None)
@@ -29,8 +29,8 @@ def main() -> None:
 
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(
-        f"( filesrc location={given.file} ! qtdemux ! h264parse ! identity sync=true "
-        "! rtph264pay name=pay0 pt=96 config-interval=1 )"
+        f"( filesrc location={given.file} ! qtdemux ! {given.codec}parse ! identity sync=true "
+        f"! rtp{given.codec}pay name=pay0 pt=96 config-interval=1 )"
     )
     factory.set_shared(True)
     factory.set_permissions(permissions)
