@@ -20,7 +20,7 @@ def state_line(lang: Language, kind: str, object_id: str, data: Mapping[str, obj
     code = f"state.{kind}"
     if kind == "duty":
         code += ".not_fitted" if data.get("not_fitted") else ""
-        object_id = sentence(lang, f"duty.{object_id}")
+        object_id = sentence(lang, f"duty.{object_id.replace('-', '_')}")
     return _line(lang, code, {**data, "id": object_id})
 
 
