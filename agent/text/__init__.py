@@ -13,6 +13,10 @@ _SENTENCES: dict[str, Mapping[str, str]] = {
     "en": {**en.SENTENCES, **causes_en.SENTENCES},
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
+# Parameters whose values are words of the product; ids, names and versions stay as they are.
+_WORDS = frozenset(
+    {"verdict", "position", "word", "certainty", "layer", "picture", "clock", "online"}
+)
 _PAUSE = {"zh": "；", "en": "; "}
 
 
@@ -30,11 +34,24 @@ def sentence(lang: Language, code: str, /, **params: object) -> str:
     """
     template = _SENTENCES[lang].get(code)
     if template is None:
-        told = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
-        return f"{code} ({told})" if told else code
-    if params.get("detail"):
-        params["detail"] = _ASIDE[lang].format(params["detail"])
-    return template.format_map(_Params(params))
+        shown = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
+        return f"{code} ({shown})" if shown else code
+    told = {name: said(lang, name, value) for name, value in params.items()}
+    if told.get("detail"):
+        told["detail"] = _ASIDE[lang].format(told["detail"])
+    return template.format_map(_Params(told))
+
+
+def said(lang: Language, name: str, value: object) -> object:
+    """Return a parameter as people say it: a code or a word of the product in their language."""
+    if not isinstance(value, str):
+        return value
+    if name == "fault" and "." in value:
+        return sentence(lang, value)
+    if name == "reason":
+        return sentence(lang, f"unknown.{value}")
+    is_word = value == "unknown" or name in _WORDS
+    return _SENTENCES[lang].get(f"word.{value}", value) if is_word else value
 
 
 def knows(lang: Language, code: str) -> bool:

@@ -2,12 +2,7 @@
 
 from collections.abc import Mapping
 
-from agent.text import Language, join, knows, printable, sentence
-
-# Fields whose values are words of the contract; ids, names and versions are left as they are.
-_WORDS = frozenset(
-    {"verdict", "position", "word", "certainty", "layer", "fault", "picture", "clock", "online"}
-)
+from agent.text import Language, join, printable, sentence
 
 
 def event_line(lang: Language, kind: str, data: Mapping[str, object]) -> str:
@@ -53,9 +48,7 @@ def _shown(lang: Language, name: str, value: object) -> str:
         return f"{value:g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(printable(str(item)) for item in value)
-    code = f"word.{value}"
-    is_word = value == "unknown" or name in _WORDS
-    return sentence(lang, code) if is_word and knows(lang, code) else printable(str(value))
+    return printable(str(value))
 
 
 def _cause(lang: Language, cause: Mapping[str, object]) -> str:
