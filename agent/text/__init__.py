@@ -8,7 +8,7 @@ from agent.text import causes_en, causes_zh, en, zh
 
 Language = Literal["zh", "en"]
 
-_SENTENCES: dict[str, Mapping[str, str]] = {
+SENTENCES: dict[str, Mapping[str, str]] = {
     "zh": {**zh.SENTENCES, **causes_zh.SENTENCES},
     "en": {**en.SENTENCES, **causes_en.SENTENCES},
 }
@@ -32,7 +32,7 @@ def sentence(lang: Language, code: str, /, **params: object) -> str:
 
     `detail` is an aside: it brings its own brackets, and none when it is empty.
     """
-    template = _SENTENCES[lang].get(code)
+    template = SENTENCES[lang].get(code)
     if template is None:
         shown = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
         return f"{code} ({shown})" if shown else code
@@ -51,12 +51,12 @@ def said(lang: Language, name: str, value: object) -> object:
     if name == "reason":
         return sentence(lang, f"unknown.{value}")
     is_word = value == "unknown" or name in _WORDS
-    return _SENTENCES[lang].get(f"word.{value}", value) if is_word else value
+    return SENTENCES[lang].get(f"word.{value}", value) if is_word else value
 
 
 def knows(lang: Language, code: str) -> bool:
     """Tell whether the catalogue has a sentence for `code`."""
-    return code in _SENTENCES[lang]
+    return code in SENTENCES[lang]
 
 
 def explain(lang: Language, cause: Cause) -> str:
@@ -81,7 +81,7 @@ def language(
 
     A console whose `encoding` has no Chinese gets English unless asked otherwise.
     """
-    if override in _SENTENCES:
+    if override in SENTENCES:
         return "en" if override == "en" else "zh"
     named = (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     locale = next((value for value in named if value), "")

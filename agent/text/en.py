@@ -171,9 +171,6 @@ SENTENCES = {
     "cli.option_file": "the site's settings file",
     "cli.option_lang": "language, zh or en; default: the locale's, else Chinese",
     "cli.option_json": "print JSON",
-    "cli.cannot_start": (
-        "{file}: no usable alarm section, cannot start; run campus-agent config check"
-    ),
     "cli.interrupted": "interrupted",
     "cli.failed": "failed{detail}",
     # ---- the mini-PC
@@ -184,98 +181,6 @@ SENTENCES = {
     "host.temperature_high": "the machine is too hot: {celsius} °C",
     "host.clock_unsynchronised": "the system clock is not synchronised to the network",
     "host.serial_missing": "the serial device does not exist: {port}",
-    # ---- the alarm path
-    "alarm.unreachable": "alarm module {module} cannot be reached{detail}",
-    "alarm.timeout": "alarm module {module} does not answer{detail}",
-    "alarm.port_lost": "alarm module {module} has lost its serial port{detail}",
-    "alarm.busy": "alarm module {module} is busy and refuses{detail}",
-    "alarm.malformed": "alarm module {module} answers nonsense{detail}",
-    "alarm.truncated": "alarm module {module} answers incompletely{detail}",
-    "alarm.auth_rejected": "alarm module {module} refuses the login{detail}",
-    "alarm.auth_locked": "alarm module {module} has locked the account{detail}",
-    "alarm.forbidden": "alarm module {module} does not allow it{detail}",
-    "alarm.not_supported": "alarm module {module} lacks what is needed{detail}",
-    "alarm.inconsistent": "alarm module {module} contradicts itself{detail}",
-    "alarm.clock_untrusted": "alarm module {module} has a clock not to be trusted{detail}",
-    "alarm.paused": "alarm module {module} is not being asked for now{detail}",
-    "alarm.not_yet": "alarm module {module} has not answered yet{detail}",
-    "alarm.stale": "alarm module {module} was last heard too long ago{detail}",
-    "alarm.not_measured": "alarm module {module} is not measured{detail}",
-    "alarm.internal": "alarm module {module} met an internal error{detail}",
-    "alarm.no_reply": "alarm module {module} has said nothing for too long",
-    "alarm.incident_open": "alarm incident {incident} is still open",
-    "alarm.not_tested": (
-        "not pressed for 30 days: a plain normally-open contact proves nothing of its wire"
-    ),
-    "alarm.module_restart": "the alarm module restarted, and a press may have been missed",
-    "alarm.pressed_or_cut": "pressed, or the line was cut or the supply failed",
-    # ---- cameras
-    "camera.no_signal": "no picture signal",
-    "camera.black": "the picture is black",
-    "camera.white": "the picture is white",
-    "camera.dark": "the picture is too dark",
-    "camera.bright": "the picture is too bright",
-    "camera.low_contrast": "too little contrast: covered or fogged",
-    "camera.low_fps": "too few frames: {fps} a second instead of {expected}",
-    "camera.wrong_codec": "the codec is {codec} instead of {expected}",
-    "camera.channel_offline": "the recorder says that the channel is offline",
-    "camera.recorder_disagrees": "the recorder says offline, yet the stream plays",
-    "camera.picture_missing": "the stream plays, but no picture came to be judged",
-    "camera.unconfirmed": "suspected: {fault} ({checks} checks in a row of {needed} needed)",
-    "camera.refused": "the stream connection was refused",
-    "camera.timeout": "the stream timed out",
-    "camera.silent": "connected, but no data came",
-    "camera.unauthorized": "the stream login was refused",
-    "camera.not_found": "the stream does not exist",
-    "camera.busy": "the device is busy, the stream was not checked",
-    "camera.malformed": "the stream data makes no sense",
-    "camera.no_key_frame": "no key frame came",
-    "camera.stalled": "the stream stalled",
-    "camera.ended_early": "the stream ended early",
-    # ---- recorders and recordings
-    "channel.not_listed": "the recorder does not list channel {number}",
-    "channel.offline": "the recorder says that channel {number} is offline",
-    "channel.no_camera": "channel {number} has no camera",
-    "channel.network": "the camera of channel {number} is off the network",
-    "channel.ip_conflict": "the camera of channel {number} has an IP address conflict",
-    "channel.wrong_camera_password": (
-        "the recorder has a wrong password for the camera of channel {number}"
-    ),
-    "channel.camera_login_locked": "the camera of channel {number} has locked the recorder out",
-    "channel.too_many_streams": "the camera of channel {number} has no stream left",
-    "channel.camera_unsupported": "the recorder does not support the camera of channel {number}",
-    "recorder.clock_off": "the recorder's clock is off by {offset_seconds} s",
-    "recorder.clock_unknown": "the recorder's clock could not be read: {reason}",
-    "recording.survey_stale": "the recording calendar was last read {age_hours} hours ago",
-    "recording.claimed_only": "the days held are the recorder's word only, not verified",
-    "recording.no_days": "nothing is recorded, {target_days} days are required",
-    "recording.depth_short": "only {depth_days} days are held, {target_days} are required",
-    "recording.missing_days": "{missing_days} of the required {target_days} days are missing",
-    "recording.too_many_holes": (
-        "{missing_days} of the required {target_days} days are missing, too many"
-    ),
-    "recording.unknown_days": "{unknown_days} of the required {target_days} days are not known",
-    # ---- patrol
-    "patrol.no_checkpoints": "there is no usable checkpoint",
-    "patrol.no_reader": "there is no usable reader",
-    "patrol.reader_unwatched": "reader {reader} cannot be read, so scans may be missed",
-    "patrol.tours_due": "{done} tours today, {remaining} still to do",
-    "patrol.tours_missed": "only {done} tours on {duty_day}, {required} are required",
-    "patrol.not_observed": (
-        "{done} tours seen on {duty_day}, but {blind_minutes} minutes were unwatched: not judged"
-    ),
-    # ---- duties, and the agent itself
-    "duty.not_fitted": "not fitted: {why}",
-    "duty.because": "{object} is {verdict}",
-    "agent.store_in_memory": (
-        "the local store cannot be opened, messages are in memory only{detail}"
-    ),
-    "agent.store_set_aside": "the local store was damaged, set aside and made anew{detail}",
-    "agent.disk_refuses": "the disk takes no more, some messages are in memory only{detail}",
-    "agent.disk_slow": "the disk answers too slowly{detail}",
-    "agent.refused_by_broker": "the broker refuses messages{detail}",
-    "agent.settings": "the settings have a problem{detail}",
-    "agent.missed_run": "the scheduled run {job} was missed",
     # ---- events, as `watch` prints them
     "event.alarm.press": "panic button pressed: {button}, incident {incident}, press {press}",
     "event.alarm.press_possible": (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.county import contract
 from agent.findings import Cause, Verdict
 from agent.settings import DUTIES
-from agent.text import Language, en, explain, knows, language, sentence, zh
+from agent.text import SENTENCES, Language, explain, knows, language, sentence
 from agent.text.messages import event_line, state_line
 from drivers.readings import Reason, StreamFault, StreamLayer
 
@@ -27,18 +27,18 @@ def _placeholders(template: str) -> set[str]:
 
 
 def test_both_languages_have_the_same_codes_with_the_same_placeholders() -> None:
-    assert set(zh.SENTENCES) == set(en.SENTENCES)
-    for code, template in zh.SENTENCES.items():
-        assert _placeholders(template) == _placeholders(en.SENTENCES[code]), code
+    assert set(SENTENCES["zh"]) == set(SENTENCES["en"])
+    for code, template in SENTENCES["zh"].items():
+        assert _placeholders(template) == _placeholders(SENTENCES["en"][code]), code
 
 
 def test_chinese_is_chinese_and_english_is_not() -> None:
     def is_chinese(text: str) -> bool:
         return any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
-    for code, template in zh.SENTENCES.items():
+    for code, template in SENTENCES["zh"].items():
         assert is_chinese(template), code
-        assert not is_chinese(en.SENTENCES[code]), code
+        assert not is_chinese(SENTENCES["en"][code]), code
 
 
 def test_every_word_of_the_product_has_its_sentence() -> None:
@@ -75,7 +75,7 @@ def test_words_and_codes_in_parameters_are_said_in_the_language() -> None:
     doubt = Cause(
         code="camera.unconfirmed", params={"fault": "camera.dark", "checks": 1, "needed": 3}
     )
-    assert explain("zh", doubt) == "疑似“画面过暗”，已连续 1 次，满 3 次才报"
+    assert explain("zh", doubt) == "疑似“画面过暗：请检查补光”，已连续 1 次，满 3 次才报"
     because = Cause(code="duty.because", params={"object": "gate-cam", "verdict": "fail"})
     assert explain("zh", because) == "gate-cam 为“故障”"
     clock = Cause(code="recorder.clock_unknown", params={"reason": "timeout"})
@@ -100,7 +100,7 @@ def test_a_detail_is_an_aside_and_a_missing_parameter_a_dash() -> None:
 
 @given(
     st.sampled_from(LANGUAGES),
-    st.sampled_from(sorted(en.SENTENCES)) | st.text(),
+    st.sampled_from(sorted(SENTENCES["en"])) | st.text(),
     st.dictionaries(st.sampled_from(["key", "detail", "code", "lang", "x{y}"]) | st.text(),
                     st.text() | st.integers() | st.floats() | st.none()),
 )  # fmt: skip
@@ -143,13 +143,13 @@ def _whats(model: type[contract.EventData]) -> Iterator[str]:
 @pytest.mark.parametrize("model", contract.EventData.__subclasses__(), ids=lambda m: m.kind)
 def test_every_event_has_a_line_made_of_its_own_fields(model: type[contract.EventData]) -> None:
     for what in _whats(model):
-        template = zh.SENTENCES[f"event.{model.kind}.{what}"]
+        template = SENTENCES["zh"][f"event.{model.kind}.{what}"]
         assert _placeholders(template) <= set(model.model_fields)
 
 
 @pytest.mark.parametrize("model", contract.StateData.__subclasses__(), ids=lambda m: m.kind)
 def test_every_state_has_a_line_made_of_its_own_fields(model: type[contract.StateData]) -> None:
-    template = zh.SENTENCES[f"state.{model.kind}"]
+    template = SENTENCES["zh"][f"state.{model.kind}"]
     assert _placeholders(template) <= {"id", *model.model_fields}
 
 
@@ -158,14 +158,14 @@ def test_events_read_as_sentences() -> None:
         return event_line(lang, data.kind, data.model_dump(mode="json"))
 
     press = contract.AlarmEventData(what="press", button="gate", incident=7, press=2)
-    assert line("zh", press) == "一键报警按下：gate，事件 7，第 2 次"
+    assert line("zh", press) == "一键报警按下：gate，警情 7，第 2 次"
     assert line("en", press) == "panic button pressed: gate, incident 7, press 2"
     possible = press.model_copy(update={"certainty": "possible"})
     assert line("zh", possible).startswith("一键报警可能被按下")
     trouble = contract.AlarmEventData(what="trouble", button="gate", cause=CAUSE)
     assert line("zh", trouble) == "一键报警线路故障：gate；设备在规定时间内没有应答（nvr-1）"
     started = contract.AlarmEventData(what="started", blind_seconds="unknown")
-    assert line("zh", started) == "一键报警开始值守，此前 未知 秒无人值守"
+    assert line("zh", started) == "一键报警开始值守，此前无人值守的时间（秒）：未知"
     scan = contract.ScanEventData(reader="r1", checkpoint=None, tag_id="nfca:04", assurance="uid")
     assert line("zh", scan) == "未登记的卡：nfca:04，读卡器 r1"
     known = scan.model_copy(update={"checkpoint": "north"})
