@@ -34,7 +34,6 @@ def _duty(
     if not_fitted is not None:
         return DutyState(
             verdict=Verdict.UNKNOWN,
-            causes=(Cause(code="duty.not_fitted", params={"why": not_fitted}),),
             not_fitted=not_fitted,
         )
     if kinds is None:

@@ -1,6 +1,7 @@
 """What a site has: its drivers, the threads that own them, and the monitors that judge them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from agent.camera_rounds import CameraRounds
 from agent.credentials import CredentialError, Credentials
@@ -27,6 +28,19 @@ HOST_DEADLINE_SECONDS = 5.0
 ROUNDS_UNTIL_STALE = 3
 LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
+
+
+class Part(Protocol):
+    """Something with threads of its own that hands readings on."""
+
+    def start(self, post: Post) -> None:
+        """Start; returns at once, whatever the device does."""
+
+    def ask_to_stop(self) -> None:
+        """Let what is under way be the last."""
+
+    def stop(self) -> None:
+        """End."""
 
 
 class Equipment:
@@ -91,12 +105,14 @@ class Equipment:
         """Start every device; returns at once, whatever the devices do."""
         for module in self._modules:
             module.start(post_alarm)
-        for part in (*self._readers, self._host, *self._recorders, self._rounds):
+        others: list[Part] = [*self._readers, self._host, *self._recorders, self._rounds]
+        for part in others:
             part.start(post)
 
     def stop(self) -> None:
         """Ask all to stop, then wait for each."""
-        parts = (self._rounds, *self._recorders, self._host, *self._readers, *self._modules)
+        parts: list[Part] = [self._rounds, *self._recorders, self._host]
+        parts += [*self._readers, *self._modules]
         for part in parts:
             part.ask_to_stop()
         for part in parts:

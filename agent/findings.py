@@ -43,8 +43,8 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def missing(value: Unknown) -> Cause:
-    """Name a missing measurement as a cause."""
-    return Cause(code=f"unknown.{value.reason}", params={"detail": value.detail})
+    """Name a missing measurement as a cause; its `detail` is for logs, not for the county."""
+    return Cause(code=f"unknown.{value.reason}")
 
 
 NOT_YET = Unknown(reason=Reason.NOT_YET)

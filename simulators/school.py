@@ -13,7 +13,7 @@ from simulators.scenario import Scenario, Step
 from simulators.truth import Truth
 
 USER = "inspector"
-PASSWORD = "gatehouse"  # noqa: S105 - a simulated secret
+PASSWORD = "Nvr-4711-inspector"  # noqa: S105 - a simulated secret
 ALARM_BAUD = 19200
 TAP_SECONDS = 1.0
 

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.credentials import CredentialError, Credentials
 from agent.settings import SecretReference
-from agent.text import Language, explain, language, printable, sentence
+from agent.text import Language, explain, join, language, printable, sentence
 from agent.text.messages import event_line, state_line
 
 CONNECT_SECONDS = 10.0
@@ -106,8 +106,9 @@ class Watch:
         fields: Mapping[str, object] = data if isinstance(data, dict) else {}
         match topic.split("/")[4:]:
             case ["event", kind]:
-                late = sentence(self._lang, "watch.late") if body.get("late") else ""
-                return event_line(self._lang, kind, fields) + late
+                marks = [name for name in ("test", "late") if body.get(name)]
+                said = [sentence(self._lang, f"mark.{name}") for name in marks]
+                return join(self._lang, [*said, event_line(self._lang, kind, fields)])
             case ["state", kind, object_id]:
                 return state_line(self._lang, kind, object_id, fields)
             case ["status"]:

@@ -134,7 +134,7 @@ class AlarmMonitor:
             return ()
         cause = Cause(
             code=f"alarm.{outage.reason}",
-            params={"module": outage.device_id, "detail": outage.detail},
+            params={"module": outage.device_id},
         )
         return self._into_trouble(module, cause, now)
 
@@ -150,8 +150,8 @@ class AlarmMonitor:
         self.memory.watched_until = now.wall
         if module.trouble is None:
             return []
-        cause, module.trouble = module.trouble, None
-        return [self._event("restored", button, now, cause=cause) for button in module.buttons]
+        module.trouble = None
+        return [self._event("restored", button, now) for button in module.buttons]
 
     def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
         events: list[Event] = []
@@ -218,7 +218,7 @@ class AlarmMonitor:
         events = [self._event("trouble", button, now, cause=cause)]
         if count > memory.seen:
             events.append(self._press(button, now, cause=cause, certainty="possible"))
-        events.append(self._event("restored", button, now, cause=cause))
+        events.append(self._event("restored", button, now))
         memory.seen = 0
         return events
 

@@ -74,6 +74,7 @@ class Outbox:
         self.numbers = Numbers(stream)
         self._lock = threading.Lock()
         self._unsaved: dict[str, Row] = {}
+        self._disk_refuses = False
         self.dropped = 0
 
     def start(self) -> None:
@@ -101,7 +102,7 @@ class Outbox:
     ) -> "Future[None]":
         """Store rows, and what must be true together with them, in one commit.
 
-        Rows whose commit fails are kept and tried again with the next; see `retry`.
+        Rows whose commit fails are kept and tried again with the next, which may be empty.
         """
         with self._lock:
             for row in rows:
@@ -120,16 +121,11 @@ class Outbox:
         future.add_done_callback(lambda done: self._written(waiting, done))
         return future
 
-    def retry(self) -> None:
-        """Try again to store what could not be stored."""
-        if self.unsaved:
-            self.put(())
-
     @property
     def unsaved(self) -> int:
-        """Return how many rows are in memory only."""
+        """Return how many rows the disk would not take and are in memory only."""
         with self._lock:
-            return len(self._unsaved)
+            return len(self._unsaved) if self._disk_refuses else 0
 
     def waiting(self, limit: int, exclude: Collection[str]) -> "Future[list[Row]]":
         """Read the next rows to send, oldest first, without those whose ids are excluded."""
@@ -192,10 +188,9 @@ class Outbox:
         self.numbers.load(db, epoch, newest or 0)
 
     def _written(self, rows: Sequence[Row], done: "Future[None]") -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
         with self._lock:
-            for row in rows:
+            self._disk_refuses = done.exception() is not None
+            for row in () if self._disk_refuses else rows:
                 self._unsaved.pop(row.id, None)
 
 

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.findings import Cause
-from agent.text import en, zh
+from agent.text import causes_en, causes_zh, en, zh
 
 Language = Literal["zh", "en"]
 
-_SENTENCES: dict[str, Mapping[str, str]] = {"zh": zh.SENTENCES, "en": en.SENTENCES}
+_SENTENCES: dict[str, Mapping[str, str]] = {
+    "zh": {**zh.SENTENCES, **causes_zh.SENTENCES},
+    "en": {**en.SENTENCES, **causes_en.SENTENCES},
+}
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
 # Parameters whose values are words of the product; ids, names and versions stay as they are.
 _WORDS = frozenset(

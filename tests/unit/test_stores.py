@@ -164,7 +164,7 @@ def test_a_row_that_found_the_disk_full_is_stored_when_there_is_room(path: Path)
     box.database.submit(
         lambda db: db.execute("DELETE FROM message WHERE seq <= ?", (stored // 2,)).rowcount
     ).result(5)
-    box.retry()
+    box.put(()).result(5)
     assert late in [one.seq for one in box.waiting(1000, ()).result(5)]
     assert box.unsaved == 0
     box.stop()
