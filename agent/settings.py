@@ -165,6 +165,7 @@ class AlarmModule(ModbusSettings):
     """[[alarm_module]]: a contact module and the buttons wired to it."""
 
     id: Id
+    driver: Literal["modbus"]
     port: Text
     button: tuple[SiteButton, ...]
 
@@ -173,6 +174,8 @@ class NfcReader(Pn532Settings):
     """[[nfc_reader]]: a reader that guards hold their card or tag to."""
 
     id: Id
+    name: str = ""
+    driver: Literal["pn532"]
     port: Text
 
 
@@ -206,6 +209,8 @@ class Recorder(HikvisionSettings):
     """[[recorder]]: a recorder and those of its channels that are watched."""
 
     id: Id
+    name: str = ""
+    driver: Literal["hikvision"]
     host: Host
     username: Text
     password: SecretReference

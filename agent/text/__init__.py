@@ -46,9 +46,12 @@ def said(lang: Language, name: str, value: object) -> object:
     """Return a parameter as people say it: a code or a word of the product in their language."""
     if not isinstance(value, str):
         return value
-    if name == "fault" and "." in value:
+    if name == "fault" and knows(lang, value):
         return sentence(lang, value)
-    if name == "reason":
+    if name == "duty" and knows(lang, f"duty.{value}"):
+        # Its name, and the key that stands for it in the site's file.
+        return sentence(lang, f"duty.{value}") + _ASIDE[lang].format(value)
+    if name == "reason" and knows(lang, f"unknown.{value}"):
         return sentence(lang, f"unknown.{value}")
     is_word = value == "unknown" or name in _WORDS
     return SENTENCES[lang].get(f"word.{value}", value) if is_word else value

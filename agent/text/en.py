@@ -123,8 +123,8 @@ SENTENCES = {
     "config.input_twice": "input used twice: button {other} has it",
     "config.no_such_input": "module {module} has no such input, they count from 0 to {last}",
     "config.patrol_lacks": "the patrol is not complete, [[{key}]] is missing",
-    "config.duty_both": "duty {duty} has its device, so it does not belong in [not_fitted]",
-    "config.duty_missing": "duty {duty} has no device and no reason in [not_fitted]",
+    "config.duty_both": "{duty} has its device, so it does not belong in [not_fitted]",
+    "config.duty_missing": "{duty} has no device and no reason in [not_fitted]",
     # ---- secrets
     "credential.no_directory": (
         "secret {name} cannot be read: no systemd credentials directory (CREDENTIALS_DIRECTORY)"
@@ -140,7 +140,7 @@ SENTENCES = {
     "credential.not_text": "the secret file {file} is not UTF-8 text, or has more than one line",
     # ---- config check
     "config.note_unmeasured": (
-        "duty {duty}: not measured by this version, published as unknown; "
+        "{duty}: not measured by this version, published as unknown; "
         "put it in [not_fitted] if there is nothing to measure"
     ),
     "config.note_plain_no": (

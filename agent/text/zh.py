@@ -122,8 +122,8 @@ SENTENCES = {
     "config.input_twice": "输入口重复：已由按钮 {other} 使用",
     "config.no_such_input": "模块 {module} 没有这个输入口，编号从 0 到 {last}",
     "config.patrol_lacks": "巡更配置不完整，缺少 [[{key}]]",
-    "config.duty_both": "职责 {duty} 已有设备，不应再写入 [not_fitted]",
-    "config.duty_missing": "职责 {duty} 既没有配置设备，也没有在 [not_fitted] 中说明原因",
+    "config.duty_both": "{duty} 已有设备，不应再写入 [not_fitted]",
+    "config.duty_missing": "{duty} 既没有配置设备，也没有在 [not_fitted] 中说明原因",
     # ---- secrets
     "credential.no_directory": (
         "密码 {name} 无法读取：没有 systemd 凭据目录（CREDENTIALS_DIRECTORY）"
@@ -136,9 +136,7 @@ SENTENCES = {
     "credential.too_large": "密码文件 {file} 过大，不像是密码",
     "credential.not_text": "密码文件 {file} 不是 UTF-8 文本，或多于一行",
     # ---- config check
-    "config.note_unmeasured": (
-        "职责 {duty}：本版本不检测，将上报为“未知”；如无设备请写入 [not_fitted]"
-    ),
+    "config.note_unmeasured": ("{duty}：本版本不检测，将上报为“未知”；如无设备请写入 [not_fitted]"),
     "config.note_plain_no": (
         "按钮 {button}：普通常开接线无法发现断线，最近一次测试超过 30 天后将显示“注意”"
     ),

@@ -36,6 +36,7 @@ def test_the_example_passes_and_its_summary_is_chinese() -> None:
     done = _agent("config", "check", "config/site.example.toml")
     assert (done.returncode, done.stderr) == (0, "")
     assert "一键报警：1 个模块，1 个按钮" in done.stdout
+    assert "未安装 门卫在岗（gate_manned）：post checkpoints are not installed yet\n" in done.stdout
     assert "提示：按钮 gate" in done.stdout
     assert done.stdout.endswith("config/site.example.toml：配置正确\n")
 

@@ -82,6 +82,8 @@ def test_words_and_codes_in_parameters_are_said_in_the_language() -> None:
     assert explain("en", clock) == (
         "the recorder's clock could not be read: the device did not answer in time"
     )
+    own = Cause(code="summary.not_fitted", params={"duty": "patrol", "reason": "no tags. Yet"})
+    assert explain("zh", own) == "未安装 巡更（patrol）：no tags. Yet"
     # An id that happens to be a word stays an id.
     assert "ok" in explain("zh", Cause(code="alarm.no_reply", params={"module": "ok"}))
 
