@@ -16,6 +16,14 @@ from drivers.readings import Reason, StreamFault, StreamLayer, StreamReading, Un
 from drivers.stream_greeting import Failure, greet
 from drivers.stream_target import StreamTarget
 
+OPTIONS = {
+    "rtsp_transport": "tcp",
+    "allowed_media_types": "video",
+    # A hostile description must not send us to files or other hosts by another protocol.
+    "protocol_whitelist": "rtsp,rtp,tcp",
+    "analyzeduration": "0",
+    "probesize": "32768",
+}
 MAX_PIXELS = 40_000_000
 CLOCK_JUMP_SECONDS = 5.0
 
@@ -87,12 +95,12 @@ def probe_stream(
         try:
             container = av.open(
                 _address(target),
-                options={"rtsp_transport": "tcp", "analyzeduration": "0", "probesize": "32768"},
+                options=OPTIONS,
                 timeout=(left, target.read_seconds),
             )
         except av.FFmpegError as error:
             lines = [line for _, _, line in log]
-            failure = _opening_failure(target, error, lines, clock.monotonic() - began)
+            failure = _opening_failure(target, error, lines)
             return _reading(target, clock, failure), None
         opened = clock.monotonic() - began
         with container:
@@ -105,9 +113,7 @@ def _address(target: StreamTarget) -> str:
     return target.url.replace("rtsp://", f"rtsp://{user}:{password}@", 1)
 
 
-def _opening_failure(
-    target: StreamTarget, error: av.FFmpegError, lines: list[str], elapsed: float
-) -> Failure:
+def _opening_failure(target: StreamTarget, error: av.FFmpegError, lines: list[str]) -> Failure:
     """Say what ended the dialogue; the reply's status code stands in FFmpeg's log alone."""
     described = any(line.startswith("SDP:") for line in lines)
     reached = StreamLayer.DESCRIBE if described else StreamLayer.PORT
@@ -125,7 +131,9 @@ def _opening_failure(
         if status in _NOT_FOUND:
             return Failure(reached, StreamFault.NOT_FOUND, detail)
         return Failure(reached, StreamFault.MALFORMED, detail)
-    if isinstance(error, av.ExitError | av.TimeoutError) or elapsed >= target.open_seconds:
+    # A dialogue cut off by the time-out is "invalid data" to FFmpeg.
+    cut_off = any("Immediate exit requested" in line for line in lines)
+    if cut_off or isinstance(error, av.ExitError | av.TimeoutError):
         return Failure(reached, StreamFault.SILENT, f"no answer within {target.open_seconds:g} s")
     if isinstance(error, av.EOFError | av.ConnectionResetError | av.BrokenPipeError):
         return Failure(reached, StreamFault.ENDED_EARLY, "the device hung up while being asked")

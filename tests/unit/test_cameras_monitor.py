@@ -290,8 +290,12 @@ def test_a_camera_seen_playing_is_not_called_dead_on_the_recorders_word(site: Si
 
 def test_an_unknown_word_of_the_recorder_is_no_word(site: Site) -> None:
     site.good_round()
-    assert site.recorder_says(online=Unknown(reason=Reason.TIMEOUT)) == []
+    nothing = Unknown(reason=Reason.TIMEOUT)
+    assert site.recorder_says(online=nothing) == []
     assert site.verdict() is Verdict.OK
+    site.recorder_says(online=False)
+    assert site.recorder_says(online=nothing) == []
+    assert site.codes == ["camera.channel_offline"]
 
 
 def test_another_channel_of_the_recorder_is_another_camera(site: Site) -> None:
@@ -346,7 +350,7 @@ def test_a_stale_fault_is_unknown_and_its_clearing_is_still_told(site: Site) -> 
 
 def test_checks_far_apart_are_not_in_a_row(patient: Site) -> None:
     for _ in range(4):
-        patient.good_round(**BLACK)
+        assert patient.good_round(**BLACK) == []
         patient.clock.advance(MAX_AGE + 1)
         patient.monitor.tick(patient.now)
     assert patient.good_round(**BLACK) == []
