@@ -28,7 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.not_tested": "a plain open contact cannot show a cut wire, and it has not been pressed and released for 30 days: press it once as a test",
     # ---- recorders and recordings
     "recorder.clock_off": "the recorder's clock is off by {offset_seconds} s: set it",
-    "recorder.clock_unknown": "the recorder's clock cannot be read",
+    "recorder.clock_unknown": "the recorder's clock could not be read: {reason}",
     "recording.claimed_only": "the recorder claims {target_days} days; no playback has proved it yet",
     "recording.depth_short": "recordings reach back {depth_days} days, {target_days} are required: check disk size and expiry",
     "recording.missing_days": "{missing_days} of the required {target_days} days are missing",

@@ -28,7 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.not_tested": "常开触点无法发现断线，30 天内没有按下并松开的记录：请按一次试验",
     # ---- recorders and recordings
     "recorder.clock_off": "录像机时钟偏差 {offset_seconds} 秒：请校时",
-    "recorder.clock_unknown": "录像机时钟读不到",
+    "recorder.clock_unknown": "读不到录像机的时钟：{reason}",
     "recording.claimed_only": "录像机称已满足 {target_days} 天，尚未抽查回放证实",
     "recording.depth_short": "录像只能追溯 {depth_days} 天，要求 {target_days} 天：请检查硬盘容量和过期设置",
     "recording.missing_days": "要求的 {target_days} 天内缺 {missing_days} 天录像",
