@@ -3,7 +3,9 @@ BIN := .venv/bin
 DEBIAN_PACKAGES := mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
-.PHONY: help venv debian test check deep demo bench lock clean
+BENCHES := alarm cameras nfc
+
+.PHONY: help venv debian test check deep demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +37,11 @@ deep: venv ## the long forms of the tests
 
 demo: venv ## a simulated school watched by the real agent, about a minute (DEMO_SECONDS=n)
 	$(PY) -m simulators demo
+
+bench: $(BENCHES:%=bench-%) ## every benchmark, one JSON line a figure
+
+$(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm, bench-cameras, bench-nfc: one of them)
+	@$(PY) -m tests.benchmarks.$*
 
 lock: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-emit-index-url \

@@ -16,7 +16,7 @@ from drivers.stream_workers import StreamWorkers
 
 AT_ONCE = 4  # more saturates two cores and falsifies the measured frame rate
 PERMIT_SECONDS = 30.0
-PROBE_SECONDS = 20.0
+PROBE_SECONDS = 25.0
 
 log = structlog.get_logger()
 

@@ -310,7 +310,7 @@ class RetentionMonitor:
             causes.append(Cause(code="recording.claimed_only", params={"target_days": target}))
         if word == "short":
             causes.append(_short_cause(found, target))
-        if found.missing_lower and found.depth_lower:
+        if found.missing_lower and found.depth_lower and word != "short":
             params = {"missing_days": found.missing_lower, "target_days": target}
             causes.append(Cause(code="recording.missing_days", params=dict(params)))
         if found.unknown:

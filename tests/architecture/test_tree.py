@@ -35,7 +35,7 @@ def test_every_package_of_the_product_is_named_in_the_architecture() -> None:
     modules = [
         file.relative_to(ROOT)
         for file in python_files()
-        if file.relative_to(ROOT).parts[0] in {"agent", "drivers"} and file.stem != "__init__"
+        if file.relative_to(ROOT).parts[0] in {"agent", "drivers"} and "__" not in file.stem
     ]
     missing = [str(module) for module in modules if module.stem not in text]
     assert missing == []

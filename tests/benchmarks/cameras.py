@@ -1,6 +1,5 @@
 """What a round of cameras costs: `python -m tests.benchmarks.cameras`, one JSON line a figure."""
 
-import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +12,14 @@ from drivers.stream_target import StreamTarget
 from drivers.stream_workers import PROBES_AT_ONCE, StreamWorkers
 from simulators.rtsp import RtspSimulator
 from simulators.truth import Truth
+from tests.benchmarks.figures import Figures
 
 CAMERAS = 16
+CPU_GOAL = 0.15
 
 
 def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
-
-
-def figure(name: str, value: float, unit: str) -> None:
-    line = {"bench": "cameras", "figure": name, "value": value, "unit": unit, "n": CAMERAS}
-    sys.stdout.write(json.dumps(line) + "\n")
 
 
 def cpu_seconds(workers: StreamWorkers) -> float:
@@ -68,11 +64,12 @@ def main() -> None:
         recorder.stop()
     played = [one for one in answers if isinstance(one, StreamReading) and one.fault is None]
     pictures = [one for one in answers if isinstance(one, PictureReading)]
-    figure("cpu_seconds_per_camera", round(spent / CAMERAS, 4), "s")
-    figure("round_seconds", round(wall, 2), "s")
-    figure("worker_memory_bytes", memory, "B")
-    figure("played", len(played), "cameras")
-    figure("pictures", len(pictures), "cameras")
+    figures = Figures("cameras")
+    figures.print("cpu_seconds_per_camera", spent / CAMERAS, "s", n=CAMERAS, baseline=CPU_GOAL)
+    figures.print("round_seconds", wall, "s", n=CAMERAS)
+    figures.print("worker_memory_bytes", memory, "B", n=CAMERAS)
+    figures.print("played", len(played), "cameras", n=CAMERAS)
+    figures.print("pictures", len(pictures), "cameras", n=CAMERAS)
 
 
 if __name__ == "__main__":

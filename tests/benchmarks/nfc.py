@@ -6,7 +6,6 @@ One JSON line a figure. `interval` is the pause between polls: 0.2 s is the defa
 floor that wire, chip and driver leave.
 """
 
-import json
 import random
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
 from drivers.readings import ScanReading
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
+from tests.benchmarks.figures import Figures
 
 BAUD = 115200
 
@@ -72,14 +72,8 @@ def main() -> None:
                 tap_to_reading(Path(directory) / "nfc", taps, interval), n=100, method="inclusive"
             )
             for name, seconds in (("p50", cuts[49]), ("p99", cuts[98])):
-                figure = {
-                    "bench": "nfc",
-                    "figure": f"tap_to_reading_{name}_interval_{interval:g}s",
-                    "value": round(seconds * 1000, 1),
-                    "unit": "ms",
-                    "n": taps,
-                }
-                print(json.dumps(figure))
+                figure = f"tap_to_reading_{name}_interval_{interval:g}s"
+                Figures("nfc").print(figure, 1000 * seconds, "ms", n=taps)
 
 
 if __name__ == "__main__":
