@@ -8,23 +8,23 @@ from pydantic import Field
 from drivers.base import DeviceSettings
 
 
-class Expectation(DeviceSettings):
-    """What a channel's stream should look like, where the site says so."""
+class Button(DeviceSettings):
+    """One panic button on an input of an alarm module; `input` counts from 0."""
 
-    fps: float | None = Field(default=None, gt=0)
-    codec: str | None = None
+    id: str
+    name: str
+    input: int = Field(ge=0)
+    wiring: Literal["supervised", "nc", "no"]
 
 
 class Channel(DeviceSettings):
-    """One camera input of a recorder; `number` as on the recorder's screen."""
+    """One watched input of a recorder; `number` is the one on the recorder's screen."""
 
     recorder: str
-    number: int = Field(ge=1, le=9999)
+    number: int = Field(ge=1)
     id: str
     name: str
     key_area: bool = False
-    stream: Literal["main", "sub"] = "sub"
-    expect: Expectation = Expectation()
 
 
 class RetentionPolicy(DeviceSettings):
@@ -51,6 +51,17 @@ class PatrolPolicy(DeviceSettings):
     max_duration_minutes: float = Field(default=120, gt=0)
 
 
+class Checkpoint(DeviceSettings):
+    """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    tag: str = Field(
+        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
+    )
+    mandatory: bool = True
+
+
 class PicturePolicy(DeviceSettings):
     """Absolute limits for gross picture faults at 640x360 (starting points, luma 0 to 255)."""
 
@@ -61,8 +72,20 @@ class PicturePolicy(DeviceSettings):
     bright_mean: float = 200
     contrast_std: float = 12
     contrast_span: float = 36
+    fps_warn_ratio: float = Field(default=0.6, ge=0, le=1)
     raise_after: int = Field(default=3, ge=1)
     clear_after: int = Field(default=3, ge=1)
+
+
+class Camera(DeviceSettings):
+    """One camera, the recorder input it hangs on, and what its checked stream should be."""
+
+    id: str
+    name: str
+    recorder: str
+    channel: int = Field(ge=1)
+    expect_fps: float | None = Field(default=None, gt=0)
+    expect_codec: str | None = None
 
 
 class HostPolicy(DeviceSettings):

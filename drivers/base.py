@@ -1,6 +1,6 @@
 """What a driver is, and the few things it is given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol
@@ -24,9 +24,15 @@ class Clock(Protocol):
 
 
 class DeviceSettings(BaseModel):
-    """Base of every driver's settings: frozen, no unknown keys, rejected values never printed."""
+    """Base of every driver's settings: frozen, no unknown keys, rejected values never printed.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    A validator of a driver's own raises PydanticCustomError(code, ...); the sentence for people
+    is `config.<code>` of the agent's catalogue.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class Driver(Protocol):
@@ -39,9 +45,10 @@ class Driver(Protocol):
     def open(self) -> None:
         """Connect. Raises DriverError."""
 
-    def poll(self, *, deadline: float) -> Sequence[Reading]:
-        """Return what was learned since the last poll, oldest first, before monotonic `deadline`.
+    def poll(self, *, deadline: float) -> Iterable[Reading]:
+        """Give what was learned since the last poll, oldest first, before monotonic `deadline`.
 
+        May yield each reading as it is learned, so that an urgent one does not wait for the rest.
         Raises DriverError; after PortLostError the agent closes and opens again.
         """
 

@@ -59,15 +59,18 @@ class Outage(Reading):
 
 
 class ContactsReading(Reading):
-    """All inputs of one contact module in one reply, lowest-numbered first, electrical level.
-
-    `press_counts` are the module's own edge counters, one an input, where it has them.
-    """
+    """All inputs of one contact module in one reply, lowest-numbered first, electrical level."""
 
     kind: Literal["contacts"] = "contacts"
     inputs: tuple[bool, ...]
-    press_counts: tuple[int, ...] | Unknown
     reply_seconds: float
+
+
+class PressCountsReading(Reading):
+    """The module's own edge counters, one an input, 16 bits, read after its inputs were."""
+
+    kind: Literal["press_counts"] = "press_counts"
+    counts: tuple[int, ...]
 
 
 class ReaderReading(Reading):
@@ -198,6 +201,7 @@ class HostReading(Reading):
 AnyReading = Annotated[
     Outage
     | ContactsReading
+    | PressCountsReading
     | ReaderReading
     | ScanReading
     | RecorderReading

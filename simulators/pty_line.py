@@ -58,15 +58,16 @@ class PtyLine:
         """Return how long `count` bytes take on the wire."""
         return count * BITS_PER_BYTE / self.baud
 
-    def send(self, data: bytes) -> None:
-        """Put `data` on the wire; returns when its last bit would have arrived."""
+    def send(self, data: bytes) -> bool:
+        """Put `data` on the wire; return, when its last bit would have arrived, if it went out."""
         time.sleep(self.wire_seconds(len(data)))
         with self._lock:
-            if self._master >= 0 and not self._stop.is_set():
-                try:
-                    os.write(self._master, data)
-                except OSError:
-                    return
+            if self._master < 0 or self._stop.is_set():
+                return False
+            try:
+                return os.write(self._master, data) == len(data)
+            except OSError:
+                return False
 
     def _listen(self) -> None:
         while not self._stop.is_set():

@@ -95,11 +95,15 @@ class RecordingEventData(EventData):
 
 
 class AgentEventData(EventData):
-    """The agent about itself: started, a store replaced, messages refused or dropped."""
+    """The agent about itself."""
 
     kind = "agent"
-    what: Literal["started", "store_failed", "store_restored", "refused", "dropped", "missed_run"]
+    what: Literal["started", "missed_run"]
     causes: tuple[Cause, ...] = ()
+    void_from: int | None = Field(
+        default=None, description="with `started`: first sequence number that was never used"
+    )
+    void_to: int | None = None
 
 
 class StateData(Frozen):
@@ -218,6 +222,17 @@ class HostState(StateData):
     uptime_seconds: Measure
     clock: Literal["ntp", "rtc", "unsync", "unknown"]
     missing_serial_devices: tuple[str, ...]
+
+
+class AgentState(StateData):
+    """The agent itself: whether what it says can be relied on to reach you."""
+
+    kind = "agent"
+    version: Word
+    started_at: AwareDatetime
+    alarms_durable: bool = Field(description="false: alarm events would not survive a power cut")
+    events_durable: bool
+    unsaved: int = Field(description="events in memory only, because the disk does not take them")
 
 
 class DutyState(StateData):

@@ -1,0 +1,100 @@
+"""The alarm's way out: disk first with a deadline, then the county, never silent."""
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
+
+import structlog
+
+from agent.county.contract import Event
+from agent.county.messages import Composer
+from agent.county.publisher import Publisher
+from agent.monitors import Instant
+from agent.monitors.alarm import AlarmMonitor
+from agent.states import StateBoard
+from agent.store.alarms import AlarmStore
+from agent.store.outbox import Lane
+from drivers.base import Clock
+from drivers.readings import Reading
+
+COMMIT_SECONDS = 0.2
+REMEMBER_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+class AlarmLane:
+    """Joins the alarm monitor to its store and the publisher; runs on the alarm loop alone."""
+
+    def __init__(
+        self,
+        monitor: AlarmMonitor,
+        store: AlarmStore,
+        composer: Composer,
+        publisher: Publisher,
+        board: StateBoard,
+        clock: Clock,
+    ) -> None:
+        self._monitor = monitor
+        self._store = store
+        self._composer = composer
+        self._publisher = publisher
+        self._board = board
+        self._clock = clock
+        self._remember_at = 0.0
+        self._announced = False
+
+    def handle(self, reading: Reading) -> None:
+        """Judge one reading and deliver what happened."""
+        now = self._now()
+        if not self._announced:
+            self._announce(now)
+        self._deliver(self._monitor.observe(reading, now))
+
+    def tick(self) -> None:
+        """Notice silence, keep the memory fresh, send states."""
+        now = self._now()
+        if not self._announced:
+            self._announce(now)
+        self._deliver(self._monitor.tick(now))
+        if now.monotonic >= self._remember_at:
+            self._remember_at = now.monotonic + REMEMBER_SECONDS
+            self._store.save((), self._monitor.memory)
+        self._send_states(now)
+
+    def _announce(self, now: Instant) -> None:
+        self._announced = True
+        self._deliver([self._monitor.started(now, self._store.outbox.numbers.void)])
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        outbox = self._store.outbox
+        rows = [
+            self._composer.event(event, Lane.ALARM, "alarm", outbox.number()) for event in events
+        ]
+        durable = self._committed(self._store.save(rows, self._monitor.memory))
+        for event, row in zip(events, rows, strict=True):
+            self._publisher.offer(replace(row, durable=durable))
+            log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
+        self._send_states(self._now())
+
+    def _committed(self, saved: "Future[None]") -> bool:
+        try:
+            saved.result(COMMIT_SECONDS)
+        except FutureTimeoutError:
+            log.error("alarm not on disk in time; sent all the same", seconds=COMMIT_SECONDS)
+            return False
+        except sqlite3.Error as error:
+            log.error("alarm not on disk; sent all the same", error=str(error))
+            return False
+        return self._store.outbox.database.durable
+
+    def _send_states(self, now: Instant) -> None:
+        due = self._board.due(self._monitor.states(now))
+        self._publisher.offer_states([self._composer.state(state) for state in due])
+
+    def _now(self) -> Instant:
+        return Instant(self._clock.now(), self._clock.monotonic())

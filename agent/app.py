@@ -1,0 +1,201 @@
+"""The composition root: knows every part, starts them in order and stops them in reverse."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from agent.alarm_lane import AlarmLane
+from agent.county.contract import AgentEventData, Event, State
+from agent.county.messages import ClockQuality, Composer
+from agent.county.publisher import Publisher
+from agent.county.session import Login
+from agent.county.site_status import SiteStatus
+from agent.county.topics import Topics
+from agent.credentials import CredentialError, Credentials
+from agent.duties import duty_states
+from agent.equipment import Equipment
+from agent.findings import Cause
+from agent.inventory import inventory, not_fitted
+from agent.liveness import Liveness
+from agent.loop import Loop
+from agent.monitors.alarm import AlarmMonitor
+from agent.scheduler import Scheduler
+from agent.self_report import SelfReport
+from agent.settings import SiteSettings
+from agent.states import StateBoard
+from agent.store import journal
+from agent.store.alarms import AlarmStore
+from agent.store.database import Database
+from agent.store.outbox import SCHEMA, Outbox
+from agent.watch_lane import WatchLane
+from drivers.base import Clock
+from drivers.host import kernel_clock_synchronised
+from drivers.readings import Reading
+
+ALARM_TICK_SECONDS = 0.25
+WATCH_TICK_SECONDS = 1.0
+RESTORE_SECONDS = 5.0
+# Enough for the tours of yesterday and today, and for the last nightly survey.
+RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class App:
+    """One school's agent. `start` never waits long, whatever the disk, broker or devices do."""
+
+    def __init__(
+        self,
+        site: SiteSettings,
+        problems: Sequence[str],
+        credentials: Credentials,
+        clock: Clock,
+    ) -> None:
+        self.liveness = Liveness(clock)
+        self._site = site
+        self._clock = clock
+        self._stop_order: list[Callable[[], None]] = []
+        self._equipment = Equipment(site, credentials, clock)
+        problems = [*problems, *self._equipment.problems]
+        login, login_problem = self._login(credentials)
+        if login_problem is not None:
+            problems.append(login_problem)
+
+        folder = site.state.directory
+        self._alarm_store = AlarmStore(self._database(folder / "alarms.db", SCHEMA))
+        self._events = Outbox(
+            self._database(folder / "events.db", SCHEMA + journal.SCHEMA), "event"
+        )
+        outboxes = (self._alarm_store.outbox, self._events)
+        topics = Topics(site.site.county, site.site.id)
+        self._composer = Composer(topics, clock, partial(clock_quality, clock))
+        self._status = SiteStatus(self._composer, outboxes, inventory(site), clock)
+        self._publisher = Publisher(
+            site.broker.addresses if site.broker and login else (),
+            login or Login("", None, None),
+            self._composer,
+            self._status,
+            *outboxes,
+            clock,
+            self.liveness.beat("publisher"),
+        )
+        self._board = StateBoard(clock)
+        self._publisher.on_connected = self._board.forget_sent
+        self._report = SelfReport(
+            *outboxes, self.liveness, problems, clock.now(), lambda: self._status.refused
+        )
+        self._status.problems = lambda: [code for code, _ in self._report.causes()]
+        self._scheduler = Scheduler(site.site.zone, self._missed_run)
+
+    def start(self) -> None:
+        """Stores first, then what delivers, then the loops, then the devices."""
+        memory = self._alarm_store.start()
+        self._stop_order.append(self._alarm_store.outbox.stop)
+        self._events.start()
+        self._stop_order.append(self._events.stop)
+        self._restore()
+
+        self._publisher.start()
+        self._stop_order.append(self._publisher.stop)
+
+        shared = (self._composer, self._publisher, self._board, self._clock)
+        buttons = {module.id: module.button for module in self._site.alarm_module}
+        alarm = AlarmLane(AlarmMonitor(buttons, memory), self._alarm_store, *shared)
+        self._watch = WatchLane(
+            self._equipment.monitors,
+            self._events,
+            *shared,
+            self._own_states,
+            self._equipment.remember,
+        )
+        self._watch.announce(self._started())
+        alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
+        watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
+
+        self._equipment.start(alarm_loop.post, watch_loop.post)
+        self._stop_order.append(self._equipment.stop)
+        self._scheduler.start()
+        self._stop_order.append(self._scheduler.stop)
+
+    def stop(self) -> None:
+        """Stop in reverse; one part that fails to stop does not keep the others."""
+        while self._stop_order:
+            step = self._stop_order.pop()
+            try:
+                step()
+            except Exception:
+                log.exception("stopping failed", component=str(step))
+
+    def _login(self, credentials: Credentials) -> tuple[Login | None, str | None]:
+        """Return who we are to the broker, or why it cannot be spoken to."""
+        site = self._site
+        reference = site.broker.password if site.broker is not None else None
+        try:
+            password = credentials.resolve(reference) if reference is not None else None
+        except CredentialError as error:
+            return None, str(error)
+        client_id = f"{site.site.county}-{site.site.id}"
+        return Login(client_id, site.broker_username, password), None
+
+    def _database(self, path: Path, schema: str) -> Database:
+        return Database(path, schema, self.liveness.beat(f"store {path.stem}"))
+
+    def _loop(
+        self,
+        name: str,
+        handle: Callable[[Reading], None],
+        tick: Callable[[], None],
+        seconds: float,
+    ) -> Loop:
+        loop = Loop(name, handle, tick, self._clock, self.liveness.beat(name), tick_seconds=seconds)
+        loop.start()
+        self._stop_order.append(loop.stop)
+        return loop
+
+    def _restore(self) -> None:
+        """Give the monitors what they knew before the restart; without it they start afresh."""
+        database, now = self._events.database, self._clock.now()
+        scans, day_maps = (
+            self._read(journal.since(database, kind, (now - reach).timestamp()), [])
+            for kind, reach in RESTORED.items()
+        )
+        nothing: dict[str, str] = {}
+        told = self._read(journal.remembered(database), nothing)
+        self._equipment.restore(scans, day_maps, told)
+
+    def _read(self, found: "Future[T]", otherwise: T) -> T:
+        try:
+            return found.result(RESTORE_SECONDS)
+        except FutureTimeoutError:
+            log.error("journal not read in time", component="journal")
+        except Exception as error:  # noqa: BLE001 - whatever the disk did, the agent starts
+            log.error("journal unreadable", component="journal", error=str(error))
+        return otherwise
+
+    def _own_states(self) -> list[State]:
+        return [self._report.state(), *duty_states(self._board.verdicts, not_fitted(self._site))]
+
+    def _started(self) -> Event:
+        void = self._events.numbers.void or (None, None)
+        data = AgentEventData(what="started", void_from=void[0], void_to=void[1])
+        return Event(subject="agent", time=self._clock.now(), data=data)
+
+    def _missed_run(self, job: str) -> None:
+        cause = Cause(code="agent.missed_run", params={"job": job})
+        data = AgentEventData(what="missed_run", causes=(cause,))
+        self._watch.announce(Event(subject="agent", time=self._clock.now(), data=data))
+
+
+def clock_quality(clock: Clock) -> ClockQuality:
+    """Tell how far the wall clock can be trusted; before this release's year it cannot at all."""
+    if kernel_clock_synchronised() is True:
+        return "ntp"
+    return "rtc" if clock.now() > datetime(2026, 1, 1, tzinfo=UTC) else "unsync"

@@ -1,0 +1,101 @@
+"""Rounds over all cameras: permits from each recorder's gate, probes in killable workers."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from drivers.base import Clock, Gate
+from drivers.errors import DriverError
+from drivers.readings import Outage, Reading, Reason, StreamFault, StreamLayer, StreamReading
+from drivers.stream_target import StreamTarget
+from drivers.stream_workers import StreamWorkers
+
+AT_ONCE = 4  # more saturates two cores and falsifies the measured frame rate
+PERMIT_SECONDS = 30.0
+PROBE_SECONDS = 20.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class CameraProbe:
+    """What to open, and whose permit it needs."""
+
+    target: StreamTarget
+    gate: Gate
+
+
+class CameraRounds:
+    """Probes every camera once a round; a round that takes too long delays only the next one."""
+
+    def __init__(
+        self,
+        probes: Sequence[CameraProbe],
+        workers: StreamWorkers,
+        post: Callable[[Reading], None],
+        clock: Clock,
+        *,
+        round_seconds: float,
+    ) -> None:
+        self._probes = probes
+        self._workers = workers
+        self._post = post
+        self._clock = clock
+        self._round_seconds = round_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="camera-rounds", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the first round."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float = 2.0) -> None:
+        """Give up the round under way; workers are killed, not waited for."""
+        self._stopping.set()
+        self._workers.close()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="camera") as pool:
+            while not self._stopping.is_set():
+                started = self._clock.monotonic()
+                for _ in pool.map(self._probe, self._probes):
+                    if self._stopping.is_set():
+                        return
+                left = started + self._round_seconds - self._clock.monotonic()
+                self._stopping.wait(max(0.0, left))
+
+    def _probe(self, probe: CameraProbe) -> None:
+        if self._stopping.is_set():
+            return
+        camera = probe.target.device_id
+        try:
+            now = self._clock.monotonic()
+            with probe.gate.permit("live", deadline=now + PERMIT_SECONDS):
+                deadline = self._clock.monotonic() + PROBE_SECONDS
+                for reading in self._workers.probe(probe.target, deadline=deadline):
+                    self._report_login(probe.gate, reading)
+                    self._post(reading)
+        except DriverError as error:
+            self._outage(camera, Reason(error.reason), str(error))
+        except Exception as error:
+            log.exception("camera probe failed", device=camera)
+            self._outage(camera, Reason.INTERNAL, type(error).__name__)
+
+    def _outage(self, camera: str, reason: Reason, detail: str) -> None:
+        self._post(
+            Outage(device_id=camera, observed_at=self._clock.now(), reason=reason, detail=detail)
+        )
+
+    @staticmethod
+    def _report_login(gate: Gate, reading: Reading) -> None:
+        """A stream's refusal counts against the same lock as a web login's."""
+        if not isinstance(reading, StreamReading):
+            return
+        if reading.fault is StreamFault.UNAUTHORIZED:
+            gate.login_failed()
+        elif reading.layer not in (StreamLayer.NETWORK, StreamLayer.PORT, StreamLayer.AUTH):
+            gate.login_succeeded()

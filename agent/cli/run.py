@@ -1,0 +1,76 @@
+"""`campus-agent run`: the daemon's main thread. It starts the agent and feeds the watchdog."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from agent.app import App
+from agent.clock import SystemClock
+from agent.credentials import Credentials
+from agent.liveness import notify
+from agent.logs import configure
+from agent.site_file import load_site
+from agent.text import language, printable, sentence
+
+EXIT_NO_ALARM = 78  # sysexits.h EX_CONFIG; the unit does not restart on it
+WATCH_SECONDS = 1.0
+SLOW_IO_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until SIGTERM or SIGINT; 78 when the settings hold no readable alarm section."""
+    parser = argparse.ArgumentParser(prog="campus-agent run")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--lang", default=None)
+    options = parser.parse_args(argv)
+    lang = language(os.environ, options.lang)
+
+    loaded = load_site(options.config, lenient=True)
+    problems = [
+        f"{options.config}:{problem.line}: {sentence(lang, problem.code, **problem.params)}"
+        for problem in loaded.problems
+    ]
+    for problem in problems:
+        print(printable(problem), file=sys.stderr)
+    if loaded.site is None:
+        print(sentence(lang, "cli.cannot_start", file=str(options.config)), file=sys.stderr)
+        return EXIT_NO_ALARM
+
+    clock = SystemClock()
+    credentials = Credentials.from_environ(os.environ)
+    configure(sys.stdout, os.environ, clock, credentials.redactor)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+
+    app = App(loaded.site, problems, credentials, clock)
+    app.start()
+    notify("READY=1")
+    log.info("agent started", component="run")
+    _supervise(app, stopping)
+    notify("STOPPING=1")
+    app.stop()
+    log.info("agent stopped", component="run")
+    return 0
+
+
+def _supervise(app: App, stopping: threading.Event) -> None:
+    """Feed the watchdog while all our loops move; name what does not before it bites."""
+    named: set[str] = set()
+    while not stopping.wait(WATCH_SECONDS):
+        stuck = app.liveness.stuck()
+        if not stuck:
+            notify("WATCHDOG=1")
+        for name in set(stuck) - named:
+            log.error("loop stuck; the watchdog is no longer fed", component=name)
+        for name in set(app.liveness.slow_io(SLOW_IO_SECONDS)) - named:
+            log.error("waiting for I/O", component=name)
+        named = {*stuck, *app.liveness.slow_io(SLOW_IO_SECONDS)}

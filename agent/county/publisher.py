@@ -1,0 +1,330 @@
+"""Delivers: alarms first, then events, then states; only what is confirmed is done."""
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import structlog
+
+from agent.county.messages import Composer
+from agent.county.session import Login, Session
+from agent.county.site_status import SiteStatus
+from agent.liveness import Beat
+from agent.store.outbox import Lane, Outbox, Row
+from drivers.base import Clock
+
+WINDOW = 16
+ALARM_RESERVE = 8
+CONNACK_SECONDS = 5.0
+ALARM_ACK_SECONDS = 5.0
+ACK_SECONDS = 20.0
+BACK_OFF_SECONDS = (0.5, 30.0)
+STATUS_SECONDS = 60.0
+FETCH = 64
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _InFlight:
+    row: Row | None  # None: status or about, which no store keeps
+    since: float
+
+
+@dataclass(slots=True)
+class _Source:
+    """The rows of one outbox that are in memory, and whether the disk may hold more."""
+
+    outbox: Outbox
+    ready: deque[Row] = field(default_factory=deque)
+    more_on_disk: bool = True
+    fetching: "Future[list[Row]] | None" = None
+    # Confirmed rows whose confirmation may not be on disk yet: a fetch must not bring them back.
+    confirmed: deque[str] = field(default_factory=lambda: deque(maxlen=4 * FETCH))
+
+
+class Publisher:
+    """One thread that never touches a disk: stores answer by futures, paho by a queue of acks."""
+
+    def __init__(
+        self,
+        brokers: Sequence[tuple[str, int]],
+        login: Login,
+        composer: Composer,
+        status: SiteStatus,
+        alarms: Outbox,
+        events: Outbox,
+        clock: Clock,
+        beat: Beat,
+    ) -> None:
+        self.on_connected: Callable[[], None] = lambda: None
+        self._brokers = list(brokers)
+        self._login = login
+        self._composer = composer
+        self._status = status
+        self._alarms = _Source(alarms)
+        self._events = _Source(events)
+        self._clock = clock
+        self._beat = beat
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._offered: deque[Row] = deque()
+        self._states: dict[str, Row] = {}
+        self._session: Session | None = None
+        self._session_since = 0.0
+        self._in_flight: dict[int, _InFlight] = {}
+        self._try_again_at = 0.0
+        self._failures = 0
+        self._mqtt5_next = True
+        self._status_due = 0.0
+        self._was_up = False
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Start to connect and to send."""
+        self._thread.start()
+
+    def stop(self, *, timeout: float = 2.0) -> None:
+        """Say goodbye: `stopped` is published and confirmed before the connection is closed."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def offer(self, row: Row) -> None:
+        """Send an event now, stored or not."""
+        with self._lock:
+            self._offered.append(row)
+        self._wake.set()
+
+    def events_stored(self) -> None:
+        """Look into the event outbox: something new is there."""
+        self._events.more_on_disk = True
+        self._wake.set()
+
+    def offer_states(self, rows: Iterable[Row]) -> None:
+        """Send states; a newer one replaces an older one that has not left."""
+        with self._lock:
+            for row in rows:
+                self._states[row.topic] = row
+        self._wake.set()
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether a broker has accepted us and the connection has not been seen to fail."""
+        session = self._session
+        return session is not None and session.up
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(0.25)
+            self._wake.clear()
+            self._beat()
+            try:
+                self._step()
+            except Exception:
+                # Whatever it was, a new connection and the stores' rows put it right.
+                log.exception("publisher failed; starting over with a new connection")
+                self._drop("internal error")
+        self._say_goodbye()
+
+    def _step(self) -> None:
+        now = self._clock.monotonic()
+        self._take_in()
+        session = self._session
+        if session is None:
+            if self._brokers and now >= self._try_again_at:
+                self._connect(now)
+            return
+        self._collect_acks(session)
+        if session.ended is not None or not session.alive:
+            self._drop(session.ended or "network thread died")
+        elif not session.up:
+            if now - self._session_since > CONNACK_SECONDS:
+                self._drop("no answer to CONNECT")
+        elif self._overdue(now):
+            self._drop("no confirmation from the broker")
+        else:
+            self._birth(session, now)
+            self._fetch()
+            self._send(session)
+
+    # -- connection
+
+    def _connect(self, now: float) -> None:
+        address = self._brokers[0]
+        self._session = Session(
+            address, self._login, self._status.will(), self._wake.set, mqtt5=self._mqtt5_next
+        )
+        self._session_since = now
+        self._was_up = False
+        self._session.start()
+
+    def _drop(self, why: str) -> None:
+        """Give up the connection; what was not confirmed is sent again, oldest first."""
+        session, self._session = self._session, None
+        if session is None:
+            return
+        silent = not self._was_up and session.ended is None
+        if self._was_up or self._failures == 0:
+            log.warning("broker lost", broker=f"{session.address[0]}:{session.address[1]}", why=why)
+        # Not sticky: a broker that never answers MQTT 5 is asked by 3.1.1 once, then by 5 again.
+        fall_back = session.mqtt5 and not self._was_up and (silent or session.refused_version)
+        self._mqtt5_next = not fall_back
+        session.abort()
+        self._failures = 0 if self._was_up else self._failures + 1
+        if not fall_back:
+            self._brokers.append(self._brokers.pop(0))
+        low, high = BACK_OFF_SECONDS
+        delay = 0.0 if fall_back else min(high, low * 2 ** min(self._failures, 8))
+        # Jitter: a county power cut must not bring all sites back in the same second.
+        self._try_again_at = self._clock.monotonic() + delay * random.uniform(0.5, 1.0)  # noqa: S311
+        for entry in sorted(
+            (entry for entry in self._in_flight.values() if entry.row is not None),
+            key=lambda entry: entry.row.seq if entry.row else 0,
+            reverse=True,
+        ):
+            self._put_back(entry.row)
+        self._in_flight.clear()
+
+    def _put_back(self, row: Row | None) -> None:
+        if row is None:
+            return
+        if row.lane is Lane.ALARM:
+            self._alarms.ready.appendleft(row)
+        elif row.lane is Lane.EVENT:
+            self._events.ready.appendleft(row)
+        else:
+            with self._lock:
+                self._states.setdefault(row.topic, row)
+
+    def _overdue(self, now: float) -> bool:
+        """Tell whether a confirmation is missing for so long that the broker must be hung."""
+        return any(
+            now - entry.since
+            > (ALARM_ACK_SECONDS if entry.row and entry.row.lane is Lane.ALARM else ACK_SECONDS)
+            for entry in self._in_flight.values()
+        )
+
+    def _birth(self, session: Session, now: float) -> None:
+        if not self._was_up:
+            self._was_up = True
+            self._failures = 0
+            self._status.connected(session)
+            log.info(
+                "broker connected",
+                broker=f"{session.address[0]}:{session.address[1]}",
+                protocol=self._status.protocol,
+            )
+            self._publish_direct(session, *self._status.online(), now)
+            self._publish_direct(session, *self._status.about(), now)
+            self.on_connected()
+        elif now >= self._status_due:
+            self._publish_direct(session, *self._status.online(), now)
+        else:
+            return
+        self._status_due = now + STATUS_SECONDS
+        self._alarms.more_on_disk = self._events.more_on_disk = True
+
+    def _publish_direct(self, session: Session, topic: str, payload: bytes, now: float) -> None:
+        mid = session.publish(topic, payload, retain=True)
+        if mid is not None:
+            self._in_flight[mid] = _InFlight(None, now)
+
+    # -- rows
+
+    def _take_in(self) -> None:
+        with self._lock:
+            for row in self._offered:
+                source = self._alarms if row.lane is Lane.ALARM else self._events
+                source.ready.append(row)
+            self._offered.clear()
+
+    def _fetch(self) -> None:
+        """Fill up from the stores, without ever waiting for them."""
+        for source in (self._alarms, self._events):
+            if source.fetching is not None:
+                if not source.fetching.done():
+                    continue
+                fetched, source.fetching = source.fetching, None
+                if fetched.exception() is None:
+                    known = self._known(source)
+                    rows = [row for row in fetched.result() if row.id not in known]
+                    source.ready.extend(rows)
+                    source.more_on_disk = source.more_on_disk or len(rows) >= FETCH
+            if source.more_on_disk and len(source.ready) < FETCH // 2:
+                source.more_on_disk = False
+                source.fetching = source.outbox.waiting(FETCH, self._known(source))
+                source.fetching.add_done_callback(lambda _: self._wake.set())
+
+    def _known(self, source: _Source) -> set[str]:
+        flying = {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
+        return flying | {row.id for row in source.ready} | set(source.confirmed)
+
+    def _send(self, session: Session) -> None:
+        while row := self._next():
+            now = self._clock.monotonic()
+            expiry = None
+            if row.valid_for_seconds is not None:
+                expiry = self._composer.validity_seconds(row)
+            payload = self._composer.payload(row)
+            mid = session.publish(row.topic, payload, retain=row.retain, expiry=expiry)
+            if mid is None:
+                self._put_back(row)
+                return
+            self._in_flight[mid] = _InFlight(row, now)
+
+    def _next(self) -> Row | None:
+        """Choose the next row; some of the window stays free for alarms alone."""
+        if len(self._in_flight) < WINDOW + ALARM_RESERVE and self._alarms.ready:
+            return self._alarms.ready.popleft()
+        if len(self._in_flight) >= WINDOW:
+            return None
+        if self._events.ready:
+            return self._events.ready.popleft()
+        with self._lock:
+            if self._states:
+                return self._states.pop(next(iter(self._states)))
+        return None
+
+    def _collect_acks(self, session: Session) -> None:
+        done: dict[Lane, list[str]] = {Lane.ALARM: [], Lane.EVENT: []}
+        while session.acks:
+            mid, reason = session.acks.popleft()
+            entry = self._in_flight.pop(mid, None)
+            if entry is None or entry.row is None:
+                continue
+            if reason is not None and reason.is_failure:
+                self._refused(entry.row, str(reason))
+            elif entry.row.lane is not Lane.STATE:
+                done[entry.row.lane].append(entry.row.id)
+        at = self._clock.now().timestamp()
+        for source, lane in ((self._alarms, Lane.ALARM), (self._events, Lane.EVENT)):
+            if done[lane]:
+                source.confirmed.extend(done[lane])
+                source.outbox.acked(done[lane], at)
+
+    def _refused(self, row: Row, reason: str) -> None:
+        """The broker will not have it: an event is set aside, an alarm stays and is tried again."""
+        self._status.refused += 1
+        log.error("message refused by the broker", topic=row.topic, id=row.id, reason=reason)
+        if row.lane is Lane.EVENT:
+            self._events.outbox.refuse(row.id, reason)
+
+    def _say_goodbye(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        if session.up:
+            mid = session.publish(*self._status.stopped(), retain=True)
+            until = self._clock.monotonic() + 1.0
+            if mid is not None:
+                self._in_flight[mid] = _InFlight(None, until)
+            while mid in self._in_flight and session.up and self._clock.monotonic() < until:
+                self._wake.wait(0.05)
+                self._wake.clear()
+                self._collect_acks(session)
+        session.stop()

@@ -1,0 +1,172 @@
+"""One connection to one broker: the only door to paho-mqtt.
+
+A session that ends is thrown away with all that paho remembers; the publisher sends again what
+was not confirmed. So paho never reconnects by itself, never queues, and never decides what is
+lost (see the library's issues 492, 24, 894 and 704).
+"""
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from pydantic import SecretStr
+
+KEEPALIVE_SECONDS = 15
+USER_TIMEOUT_MS = 8_000
+WILL_DELAY_SECONDS = 10
+SESSION_EXPIRY_SECONDS = 60
+MAX_IN_FLIGHT = 64
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who we are to the broker. No `password`: none is sent."""
+
+    client_id: str
+    username: str | None
+    password: SecretStr | None
+
+
+class Session:
+    """Connects once; `wake` is called from paho's thread whenever something has happened.
+
+    Callbacks take no lock and touch no store: paho holds locks of its own around them.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        login: Login,
+        will: tuple[str, bytes],
+        wake: Callable[[], None],
+        *,
+        mqtt5: bool,
+    ) -> None:
+        self.address = address
+        self.mqtt5 = mqtt5
+        self.up = False
+        self.ended: str | None = None
+        self.refused_version = False
+        self.acks: deque[tuple[int, ReasonCode | None]] = deque()
+        self._wake = wake
+        self._network_thread: threading.Thread | None = None
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=login.client_id,
+            protocol=mqtt.MQTTv5 if mqtt5 else mqtt.MQTTv311,
+            reconnect_on_failure=False,
+            clean_session=None if mqtt5 else True,
+        )
+        client = self._client
+        client.suppress_exceptions = True
+        client.max_inflight_messages_set(MAX_IN_FLIGHT)
+        client.connect_timeout = 5.0
+        if login.username is not None:
+            client.username_pw_set(
+                login.username, login.password.get_secret_value() if login.password else None
+            )
+        client.will_set(will[0], will[1], 1, True, properties=self._will_properties())
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_socket_open = self._on_socket_open
+
+    def start(self) -> None:
+        """Begin to connect; the outcome shows in `up` or `ended`."""
+        properties = None
+        if self.mqtt5:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = SESSION_EXPIRY_SECONDS
+        self._client.connect_async(
+            *self.address,
+            KEEPALIVE_SECONDS,
+            clean_start=True if self.mqtt5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
+            properties=properties,
+        )
+        self._client.loop_start()
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool, expiry: int | None = None
+    ) -> int | None:
+        """Send at QoS 1; returns the packet id under which `acks` will answer, None if refused."""
+        properties = None
+        if self.mqtt5:
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.ContentType = "application/json"
+            if expiry is not None:
+                properties.MessageExpiryInterval = expiry
+        info = self._client.publish(topic, payload, 1, retain, properties)
+        # 4 (not connected) still queues; whatever is queued here dies with the session.
+        return info.mid if info.rc in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN) else None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether paho's network thread still runs; `is_connected` would not notice."""
+        return self._network_thread is None or self._network_thread.is_alive()
+
+    def stop(self, *, timeout: float = 1.0) -> None:
+        """Disconnect; `loop_stop` can block for minutes on a hung broker, so it is left behind."""
+        with contextlib.suppress(OSError, ValueError):
+            self._client.disconnect()
+        stopper = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopper.start()
+        stopper.join(timeout)
+
+    def abort(self) -> None:
+        """Cut the connection without a goodbye, so that the broker sends the will."""
+        sock: Any = self._client.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._end("given up")
+        threading.Thread(target=self._client.loop_stop, daemon=True).start()
+
+    def _will_properties(self) -> Properties | None:
+        if not self.mqtt5:
+            return None
+        properties = Properties(PacketTypes.WILLMESSAGE)
+        properties.WillDelayInterval = WILL_DELAY_SECONDS
+        return properties
+
+    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self._network_thread = threading.current_thread()
+        if reason.is_failure:
+            self.refused_version = "protocol version" in str(reason).lower()
+            self._end(f"refused: {reason}")
+        else:
+            self.up = True
+            self._wake()
+
+    def _on_connect_fail(self, *_: Any) -> None:
+        self._end("no connection")
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self._end(f"connection lost: {reason}")
+
+    def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        self.acks.append((mid, reason))
+        self._wake()
+
+    def _on_socket_open(self, _c: Any, _u: Any, sock: Any) -> None:
+        # Paho calls this for TLS sockets as well; both options live in the kernel's TCP.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+    def _end(self, why: str) -> None:
+        self.up = False
+        if self.ended is None:
+            self.ended = why
+        self._wake()

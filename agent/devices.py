@@ -1,0 +1,127 @@
+"""One owner thread per device: opens, polls, backs off; every failure becomes an Outage reading."""
+
+import random
+import threading
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from drivers.base import Clock, Driver
+from drivers.errors import DriverError, PortLostError
+from drivers.readings import Outage, Reading, Reason
+
+BACK_OFF_SECONDS = (0.2, 5.0)
+
+log = structlog.get_logger()
+
+Post = Callable[[Reading], None]
+Job = Callable[[float], Iterable[Reading]]
+
+
+class DeviceThread:
+    """Nobody else ever calls the driver, so drivers need no locks and ports have one owner."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        clock: Clock,
+        *,
+        poll_seconds: float,
+        deadline_seconds: float,
+    ) -> None:
+        self._driver = driver
+        self._post: Post = lambda _: None
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self._deadline_seconds = deadline_seconds
+        self._jobs: SimpleQueue[tuple[Job, float]] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._down_since: float | None = None
+        self._unexpected: set[str] = set()
+        self._thread = threading.Thread(
+            target=self._run, name=f"device-{driver.device_id}", daemon=True
+        )
+
+    def start(self, post: Post) -> None:
+        """Begin to open and poll, and hand readings to `post`; returns at once."""
+        self._post = post
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Let the poll under way be the last."""
+        self._stopping.set()
+
+    def stop(self, *, timeout: float = 1.0) -> None:
+        """End; the device is closed on its own thread."""
+        self._stopping.set()
+        self._thread.join(timeout)
+
+    def request(self, job: Job, *, deadline_seconds: float) -> None:
+        """Run a longer job, such as a survey, on the owner thread between two polls."""
+        self._jobs.put((job, deadline_seconds))
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._driver.open()
+                self._poll_until_lost()
+            except Exception as error:  # noqa: BLE001 - one broken device never stops another
+                self._failed(error)
+            self._driver.close()
+            failures = 0 if self._down_since is None else failures + 1
+            low, high = BACK_OFF_SECONDS
+            delay = min(high, low * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._stopping.wait(delay)
+        self._driver.close()
+
+    def _poll_until_lost(self) -> None:
+        """Poll at the set pace until the port is gone; other errors are the device's affair."""
+        due = self._clock.monotonic()
+        while not self._stopping.is_set():
+            try:
+                self._deliver(self._driver.poll, self._deadline_seconds)
+                self._run_job()
+                self._recovered()
+            except PortLostError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one broken device never stops another
+                self._failed(error)
+            due = max(due + self._poll_seconds, self._clock.monotonic())
+            self._stopping.wait(due - self._clock.monotonic())
+
+    def _run_job(self) -> None:
+        try:
+            job, seconds = self._jobs.get_nowait()
+        except Empty:
+            return
+        self._deliver(lambda *, deadline: job(deadline), seconds)
+
+    def _deliver(self, call: Callable[..., Iterable[Reading]], seconds: float) -> None:
+        for reading in call(deadline=self._clock.monotonic() + seconds):
+            self._post(reading)
+
+    def _failed(self, error: Exception) -> None:
+        known = isinstance(error, DriverError)
+        reason = Reason(error.reason) if isinstance(error, DriverError) else Reason.INTERNAL
+        self._post(
+            Outage(
+                device_id=self._driver.device_id,
+                observed_at=self._clock.now(),
+                reason=reason,
+                detail=str(error) if known else type(error).__name__,
+            )
+        )
+        if not known and str(error) not in self._unexpected:
+            self._unexpected.add(str(error))
+            log.error("driver failed", device=self._driver.device_id, exc_info=error)
+        if self._down_since is None:
+            self._down_since = self._clock.monotonic()
+            log.warning("device lost", device=self._driver.device_id, reason=reason, why=str(error))
+
+    def _recovered(self) -> None:
+        if self._down_since is not None:
+            seconds = round(self._clock.monotonic() - self._down_since, 1)
+            self._down_since = None
+            log.info("device back", device=self._driver.device_id, down_seconds=seconds)

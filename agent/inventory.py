@@ -1,0 +1,48 @@
+"""What a site has, as its `about` message tells the county: ids, names of places, duties."""
+
+import hashlib
+from collections.abc import Sequence
+
+from agent.policy import Camera
+from agent.settings import DUTIES, SiteSettings
+
+
+def inventory(site: SiteSettings) -> dict[str, object]:
+    """Return the inventory; `settings_hash` changes whenever the settings in force do."""
+    return {
+        "name": site.site.name,
+        "timezone": site.site.timezone,
+        "settings_hash": hashlib.sha256(site.model_dump_json().encode()).hexdigest()[:16],
+        "objects": {
+            "button": {
+                button.id: button.name for module in site.alarm_module for button in module.button
+            },
+            "reader": {reader.id: reader.name for reader in site.nfc_reader},
+            "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},
+            "recorder": {recorder.id: recorder.name for recorder in site.recorder},
+            "camera": {camera.id: camera.name for camera in cameras(site)},
+        },
+        "not_fitted": not_fitted(site),
+    }
+
+
+def not_fitted(site: SiteSettings) -> dict[str, str]:
+    """Return the duties this site has no hardware for, and why."""
+    reasons = ((duty, site.not_fitted.reason(duty)) for duty in DUTIES)
+    return {duty: reason for duty, reason in reasons if reason is not None}
+
+
+def cameras(site: SiteSettings) -> Sequence[Camera]:
+    """Return the cameras behind all recorders' channels."""
+    return [
+        Camera(
+            id=channel.id,
+            name=channel.name,
+            recorder=recorder.id,
+            channel=channel.number,
+            expect_fps=channel.expect.fps,
+            expect_codec=channel.expect.codec,
+        )
+        for recorder in site.recorder
+        for channel in recorder.channel
+    ]

@@ -1,0 +1,332 @@
+"""Cameras: does the stream come up, layer by layer, and is there anything to be seen in it."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+from agent.county.contract import CameraEventData, CameraState, Event, State, as_word
+from agent.findings import NOT_YET, Cause, Verdict, missing, worst
+from agent.monitors import Instant
+from agent.policy import Camera, PicturePolicy
+from drivers.readings import (
+    ChannelReading,
+    Outage,
+    PictureReading,
+    Reading,
+    Reason,
+    StreamFault,
+    StreamReading,
+    Unknown,
+)
+
+# These say something about us or the recorder's load, and nothing about the camera.
+NO_EVIDENCE = frozenset({StreamFault.BUSY, StreamFault.UNAUTHORIZED})
+
+# Nothing to see is a failure; hard to see is a warning: night, fog and a low sun are no faults.
+VERDICTS = {
+    "camera.no_signal": Verdict.FAIL,
+    "camera.black": Verdict.FAIL,
+    "camera.white": Verdict.FAIL,
+    "camera.dark": Verdict.WARN,
+    "camera.bright": Verdict.WARN,
+    "camera.low_contrast": Verdict.WARN,
+    "camera.low_fps": Verdict.WARN,
+    "camera.wrong_codec": Verdict.WARN,
+    "camera.channel_offline": Verdict.FAIL,
+    "camera.recorder_disagrees": Verdict.WARN,
+    **{f"camera.{fault}": Verdict.FAIL for fault in StreamFault if fault not in NO_EVIDENCE},
+}
+
+Judgement = tuple[Verdict, Cause]
+Figure = TypeVar("Figure", int, float)
+
+
+def picture_cause(picture: PictureReading, policy: PicturePolicy) -> Cause | None:
+    """Name the one gross fault of a picture, the emptiest first."""
+    if (
+        picture.flat_ratio > policy.no_signal_flat_ratio
+        and picture.dominant_ratio > policy.no_signal_dominant_ratio
+    ):
+        if picture.luma_p98 < policy.dark_p98:
+            return Cause(code="camera.black", params={"luma_p98": picture.luma_p98})
+        if picture.luma_mean > policy.bright_mean:
+            return Cause(code="camera.white", params={"luma_mean": round(picture.luma_mean, 1)})
+        ratio = round(picture.dominant_ratio, 2)
+        return Cause(code="camera.no_signal", params={"dominant_ratio": ratio})
+    if picture.luma_p98 < policy.dark_p98:
+        return Cause(code="camera.dark", params={"luma_p98": picture.luma_p98})
+    if (
+        picture.saturated_ratio > policy.bright_saturated_ratio
+        or picture.luma_mean > policy.bright_mean
+    ):
+        ratio = round(picture.saturated_ratio, 2)
+        return Cause(code="camera.bright", params={"saturated_ratio": ratio})
+    if (
+        picture.luma_std < policy.contrast_std
+        or picture.luma_p98 - picture.luma_p2 < policy.contrast_span
+    ):
+        std = round(picture.luma_std, 1)
+        return Cause(code="camera.low_contrast", params={"luma_std": std})
+    return None
+
+
+class _Mark:
+    """One kind of fault with its hysteresis: bad checks in a row raise it, good ones clear it."""
+
+    def __init__(self, raise_after: int, clear_after: int) -> None:
+        self.raised: Cause | None = None
+        self.pending: Cause | None = None
+        self._raise_after = raise_after
+        self._clear_after = clear_after
+        self._bad = 0
+        self._good = 0
+
+    def see(self, cause: Cause | None, *, confirmed: bool = False) -> None:
+        """Count one check; `confirmed` by another witness raises at once."""
+        self.pending = None
+        if cause is None:
+            self._bad, self._good = 0, self._good + 1
+            if self._good >= self._clear_after:
+                self.raised = None
+            return
+        self._bad, self._good = self._bad + 1, 0
+        if self.raised or confirmed or self._bad >= self._raise_after:
+            self.raised = cause
+            return
+        self.pending = Cause(
+            code="camera.unconfirmed",
+            params={"fault": cause.code, "checks": self._bad, "needed": self._raise_after},
+        )
+
+    def forget_counts(self) -> None:
+        """Start counting anew; what is raised stays until evidence clears it."""
+        self.pending = None
+        self._bad = self._good = 0
+
+
+class _Watch:
+    """All that is known of one camera."""
+
+    def __init__(self, camera: Camera, policy: PicturePolicy, max_age_seconds: float) -> None:
+        self.camera = camera
+        self._policy = policy
+        self._max_age_seconds = max_age_seconds
+        self._stream: StreamReading | None = None
+        self._stream_at: float | None = None
+        self._evidence_at: float | None = None
+        self._picture: PictureReading | None = None  # of the stream reading's own round
+        self._arriving: PictureReading | None = None
+        self._outage: Outage | None = None
+        self._channel_at: float | None = None
+        self._offline_since: float | None = None
+        self._stream_mark = _Mark(policy.raise_after, 1)
+        self._picture_mark = _Mark(policy.raise_after, policy.clear_after)
+        self._fps_mark = _Mark(policy.raise_after, policy.clear_after)
+        self._codec_mark = _Mark(policy.raise_after, policy.clear_after)
+        self._channel_mark = _Mark(policy.raise_after, 1)
+        self._announced: frozenset[str] = frozenset()
+
+    def take(self, reading: Reading, now: Instant) -> list[Event]:
+        self.expire(now)
+        if isinstance(reading, Outage):
+            self._outage = reading
+        elif isinstance(reading, ChannelReading):
+            self._take_channel(reading, now)
+        elif isinstance(reading, PictureReading):
+            self._arriving = reading
+            self._join_picture()
+        elif isinstance(reading, StreamReading):
+            self._take_stream(reading, now)
+        return self._changes(reading, now)
+
+    def expire(self, now: Instant) -> None:
+        """Let counts that are too old to be continued go."""
+        if not self._young(self._evidence_at, now):
+            for mark in (self._stream_mark, self._picture_mark, self._fps_mark, self._codec_mark):
+                mark.forget_counts()
+        if not self._young(self._channel_at, now):
+            self._channel_mark.forget_counts()
+
+    def state(self, now: Instant) -> CameraState:
+        judgements = self._judgements(now)
+        stream = self._stream if self._young(self._stream_at, now) else None
+        return CameraState(
+            verdict=worst([verdict for verdict, _ in judgements] or [Verdict.OK]),
+            causes=tuple(cause for _, cause in judgements),
+            observed_at=self._stream.observed_at if self._stream else None,
+            online=self._online(now),
+            layer=stream.layer if stream else "unknown",
+            fault=stream.fault if stream else None,
+            codec=as_word(stream.codec) if stream else "unknown",
+            width=_figure(stream.width) if stream else "unknown",
+            height=_figure(stream.height) if stream else "unknown",
+            fps=_figure(stream.fps) if stream else "unknown",
+            bitrate_kbps=_figure(stream.bitrate_kbps) if stream else "unknown",
+            gop_frames=_figure(stream.gop_frames) if stream else "unknown",
+            picture=self._picture_word(now),
+        )
+
+    def _take_channel(self, reading: ChannelReading, now: Instant) -> None:
+        if isinstance(reading.online, Unknown):
+            return
+        self._channel_at = now.monotonic
+        if reading.online:
+            self._offline_since = None
+            self._channel_mark.see(None)
+            return
+        self._offline_since = self._offline_since or now.monotonic
+        self._channel_mark.see(Cause(code="camera.channel_offline"))
+
+    def _take_stream(self, reading: StreamReading, now: Instant) -> None:
+        self._stream, self._stream_at = reading, now.monotonic
+        self._picture = self._outage = None
+        if reading.fault in NO_EVIDENCE:
+            return
+        self._evidence_at = now.monotonic
+        if reading.fault is not None:
+            cause = Cause(code=f"camera.{reading.fault}", params={"layer": reading.layer})
+            self._stream_mark.see(cause, confirmed=self._offline(now))
+            return
+        self._stream_mark.see(None)
+        self._fps_mark.see(self._low_fps(reading))
+        self._codec_mark.see(self._wrong_codec(reading))
+        self._join_picture()
+
+    def _join_picture(self) -> None:
+        """Count a picture once, when its own probe's stream reading is in; either comes first."""
+        stream, picture = self._stream, self._arriving
+        if stream is None or picture is None or picture.observed_at != stream.observed_at:
+            return
+        self._picture, self._arriving = picture, None
+        if stream.fault is None:
+            self._picture_mark.see(picture_cause(picture, self._policy))
+
+    def _low_fps(self, reading: StreamReading) -> Cause | None:
+        expected = self.camera.expect_fps
+        if expected is None or isinstance(reading.fps, Unknown):
+            return None
+        if reading.fps >= expected * self._policy.fps_warn_ratio:
+            return None
+        return Cause(code="camera.low_fps", params={"fps": reading.fps, "expected": expected})
+
+    def _wrong_codec(self, reading: StreamReading) -> Cause | None:
+        expected, codec = self.camera.expect_codec, reading.codec
+        if expected is None or not isinstance(codec, str) or codec == expected:
+            return None
+        return Cause(code="camera.wrong_codec", params={"codec": codec, "expected": expected})
+
+    def _young(self, at: float | None, now: Instant) -> bool:
+        return at is not None and now.monotonic - at <= self._max_age_seconds
+
+    def _offline(self, now: Instant) -> bool:
+        return self._offline_since is not None and self._young(self._channel_at, now)
+
+    def _plays(self) -> bool:
+        return self._stream is not None and self._stream.fault is None
+
+    def _recorder_cause(self) -> Cause | None:
+        """The recorder's word that the input is dead, unless we saw it play since."""
+        raised = self._channel_mark.raised
+        played_at = self._stream_at if self._plays() else None
+        if raised and played_at and self._offline_since and played_at > self._offline_since:
+            return Cause(code="camera.recorder_disagrees")
+        return raised
+
+    def _raised(self) -> list[Cause]:
+        """Return what is alarmed now: of a stream that failed only that, not its last picture."""
+        if self._stream_mark.raised:
+            marks = [self._stream_mark.raised]
+        else:
+            rest = (self._picture_mark, self._fps_mark, self._codec_mark)
+            marks = [mark.raised for mark in rest if mark.raised]
+        recorder = self._recorder_cause()
+        return [*marks, recorder] if recorder else marks
+
+    def _judgements(self, now: Instant) -> list[Judgement]:
+        found: list[Judgement] = []
+        evidence, channel = self._young(self._evidence_at, now), self._young(self._channel_at, now)
+        for cause in self._raised():
+            of_recorder = cause.code in {"camera.channel_offline", "camera.recorder_disagrees"}
+            if channel if of_recorder else evidence:
+                found.append((VERDICTS[cause.code], cause))
+        if self._outage is not None:
+            outage = Unknown(reason=self._outage.reason)
+            found.append((Verdict.UNKNOWN, missing(outage)))
+        if self._stream is None:
+            return found or [(Verdict.UNKNOWN, missing(NOT_YET))]
+        if not self._young(self._stream_at, now):
+            return [*found, (Verdict.UNKNOWN, missing(Unknown(reason=Reason.STALE)))]
+        if self._stream.fault in NO_EVIDENCE:
+            found.append((Verdict.UNKNOWN, Cause(code=f"camera.{self._stream.fault}")))
+        elif self._stream_mark.pending:
+            found.append((Verdict.UNKNOWN, self._stream_mark.pending))
+        elif self._plays():
+            marks = (self._picture_mark, self._fps_mark, self._codec_mark)
+            found += [(Verdict.WARN, mark.pending) for mark in marks if mark.pending]
+            if self._picture is None:
+                found.append((Verdict.UNKNOWN, Cause(code="camera.picture_missing")))
+        return found
+
+    def _online(self, now: Instant) -> bool | Literal["unknown"]:
+        recorder = self._recorder_cause()
+        if recorder and recorder.code == "camera.channel_offline" and self._offline(now):
+            return False
+        if self._young(self._stream_at, now) and self._plays():
+            return True
+        if self._stream_mark.raised and self._young(self._evidence_at, now):
+            return False
+        return "unknown"
+
+    def _picture_word(self, now: Instant) -> Literal["good", "faulty", "unknown"]:
+        if not (self._plays() and self._picture and self._young(self._stream_at, now)):
+            return "unknown"
+        mark = self._picture_mark
+        return "faulty" if mark.raised or mark.pending else "good"
+
+    def _changes(self, reading: Reading, now: Instant) -> list[Event]:
+        causes = self._raised()
+        codes = frozenset(cause.code for cause in causes)
+        if codes == self._announced:
+            return []
+        self._announced = codes
+        data = CameraEventData(
+            what="fault" if causes else "cleared",
+            camera=self.camera.id,
+            verdict=self.state(now).verdict,
+            causes=tuple(causes),
+        )
+        return [Event(subject=self.camera.id, time=reading.observed_at, data=data)]
+
+
+class CamerasMonitor:
+    """Judges every camera from its probes, its pictures and its recorder's word."""
+
+    def __init__(
+        self, cameras: Sequence[Camera], policy: PicturePolicy, *, max_age_seconds: float
+    ) -> None:
+        watches = [_Watch(camera, policy, max_age_seconds) for camera in cameras]
+        self._by_id = {watch.camera.id: watch for watch in watches}
+        self._by_input = {(w.camera.recorder, w.camera.channel): w for w in watches}
+
+    def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
+        """Take a probe's readings, an Outage of a camera, or a recorder's ChannelReading."""
+        if isinstance(reading, ChannelReading):
+            watch = self._by_input.get((reading.device_id, reading.channel))
+        elif isinstance(reading, StreamReading | PictureReading | Outage):
+            watch = self._by_id.get(reading.device_id)
+        else:
+            watch = None
+        return watch.take(reading, now) if watch else []
+
+    def tick(self, now: Instant) -> Sequence[Event]:
+        """Let old counts go; that a camera went stale is a state, not an event."""
+        for watch in self._by_id.values():
+            watch.expire(now)
+        return []
+
+    def states(self, now: Instant) -> Sequence[State]:
+        """Return every camera's state, known or not."""
+        return [State(id=key, data=watch.state(now)) for key, watch in self._by_id.items()]
+
+
+def _figure(value: Figure | Unknown) -> Figure | Literal["unknown"]:
+    return "unknown" if isinstance(value, Unknown) else value

@@ -1,0 +1,201 @@
+"""Patrols: completed tours of the duty day against the county's figure, and the readers."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from agent.county.contract import Event, PatrolState, ScanEventData, State, TourEventData
+from agent.findings import Cause, Finding, Verdict, worst
+from agent.monitors import Instant
+from agent.monitors.readers import ReaderWatch, WatchedTime
+from agent.monitors.tours import ONE_DAY, DutyCalendar, Tour, TourBook
+from agent.policy import Checkpoint, PatrolPolicy
+from drivers.readings import Reading, ScanReading
+
+SITE = "site"
+# A guard who hears no beep tries again: shorter gaps, as of a restart, hide no tour.
+BLIND_TOLERANCE_SECONDS = 300
+
+
+class PatrolMonitor:
+    """Watches the readers of one site and counts its tours.
+
+    A short day that was not watched throughout is unknown, never missed; a short yesterday
+    stands until today's duty is met.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[str],
+        checkpoints: Sequence[Checkpoint],
+        policy: PatrolPolicy,
+        zone: ZoneInfo,
+    ) -> None:
+        self._policy = policy
+        self._calendar = DutyCalendar(zone, policy.day_starts)
+        self._readers = ReaderWatch(readers, self._calendar)
+        self._book = TourBook(checkpoints, policy, self._calendar)
+        self._last_scan_at: datetime | None = None
+
+    def restore_since(self, now: Instant) -> datetime:
+        """Return from when on `restore` needs the journalled scans.
+
+        One day more than is judged: a tour in progress at the first instant must not shift the
+        tours behind it, and some pause of that day puts them right.
+        """
+        return self._calendar.start_of(self._calendar.day_of(now.wall) - 2 * ONE_DAY)
+
+    def restore(
+        self, scans: Sequence[ScanReading], now: Instant, watched: WatchedTime | None = None
+    ) -> None:
+        """Count journalled scans again, in the order they were written; nothing is announced.
+
+        Call it once, before anything else. Without `watched`, what `watched_time` gave late in
+        the last run, today so far and yesterday count as not watched.
+        """
+        for scan, at in zip(scans, _instants(scans, now), strict=True):
+            self._count(scan, at)
+        if watched is None:
+            return
+        self._readers.restore(watched)
+        # A tour that ran out before the last run ended has been announced by it.
+        self._book.expire(now.monotonic - max(0.0, (now.wall - watched.until).total_seconds()))
+
+    def watched_time(self, now: Instant) -> WatchedTime:
+        """Return what to keep on disk, every minute or so, for the next run's `restore`."""
+        return self._readers.watched_time(now)
+
+    def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
+        """Take in one reading of a reader; return what just happened."""
+        if reading.device_id not in self._readers:
+            return ()
+        events = list(self._readers.observe(reading, now))
+        if isinstance(reading, ScanReading):
+            events += self._count(reading, Instant(reading.observed_at, now.monotonic))
+        return events
+
+    def tick(self, now: Instant) -> Sequence[Event]:
+        """End a tour whose time is over; notice silent readers."""
+        expired = self._book.expire(now.monotonic)
+        events = [] if expired is None else [self._tour_event("incomplete", expired, now.wall)]
+        return [*events, *self._readers.tick(now)]
+
+    def states(self, now: Instant) -> Sequence[State]:
+        """Return the state of each reader and of the duty day."""
+        today = self._calendar.day_of(now.wall)
+        finding = self._finding(today, now)
+        tour = self._book.open_tour
+        patrol = PatrolState(
+            verdict=finding.verdict,
+            causes=finding.causes,
+            observed_at=finding.evidence_at,
+            duty_day=today,
+            tours_done=self._book.completed(today),
+            tours_min_per_day=self._policy.tours_min_per_day,
+            open_tour=None if tour is None else tour.id,
+            last_scan_at=self._last_scan_at,
+        )
+        return [*self._readers.states(now), State(id=SITE, data=patrol)]
+
+    def _count(self, scan: ScanReading, at: Instant) -> Sequence[Event]:
+        counted = self._book.scan(scan.tag_id, at)
+        if counted.checkpoint is not None:
+            self._last_scan_at = scan.observed_at
+        events = []
+        if counted.expired is not None:
+            events.append(self._tour_event("incomplete", counted.expired, at.wall))
+        data = ScanEventData(
+            reader=scan.device_id,
+            checkpoint=counted.checkpoint,
+            tag_id=scan.tag_id,
+            assurance=scan.assurance,
+            folded=counted.folded,
+        )
+        events.append(Event(subject=scan.device_id, time=at.wall, data=data))
+        if counted.completed is not None:
+            events.append(self._tour_event("completed", counted.completed, at.wall))
+        return events
+
+    def _tour_event(
+        self, what: Literal["completed", "incomplete"], tour: Tour, moment: datetime
+    ) -> Event:
+        data = TourEventData(
+            what=what,
+            tour=tour.id,
+            duty_day=tour.duty_day,
+            number=self._book.completed(tour.duty_day),
+            started_at=tour.started.wall,
+            missed_checkpoints=self._book.missed(tour),
+        )
+        return Event(subject=SITE, time=moment, data=data)
+
+    def _finding(self, today: date, now: Instant) -> Finding:
+        judged = list(self._judge(today, now))
+        evidence = [at for at in (self._readers.evidence_at(), self._last_scan_at) if at]
+        return Finding(
+            verdict=worst(verdict for verdict, _ in judged) if judged else Verdict.OK,
+            causes=tuple(cause for _, cause in judged),
+            evidence_at=max(evidence, default=None),
+        )
+
+    def _judge(self, today: date, now: Instant) -> Iterable[tuple[Verdict, Cause]]:
+        """Yield all that keeps the duty day from being well."""
+        if not self._book.mandatory:
+            yield Verdict.UNKNOWN, Cause(code="patrol.no_checkpoints")
+            return
+        if not self._readers:
+            yield Verdict.UNKNOWN, Cause(code="patrol.no_reader")
+            return
+        done, required = self._book.completed(today), self._policy.tours_min_per_day
+        if done >= required:
+            return
+        yield from self._judge_yesterday(today - ONE_DAY)
+        for reader in self._readers.unwatched(now):
+            yield Verdict.UNKNOWN, Cause(code="patrol.reader_unwatched", params={"reader": reader})
+        # Not a fault before the day is over, and not a pass before they are walked.
+        params: dict[str, str | int | float] = {
+            "done": done,
+            "required": required,
+            "remaining": required - done,
+        }
+        yield Verdict.WARN, Cause(code="patrol.tours_due", params=params)
+
+    def _judge_yesterday(self, day: date) -> Iterable[tuple[Verdict, Cause]]:
+        done, required = self._book.completed(day), self._policy.tours_min_per_day
+        tour = self._book.open_tour
+        if done >= required or (tour is not None and tour.duty_day == day):
+            return
+        params: dict[str, str | int | float] = {
+            "duty_day": day.isoformat(),
+            "done": done,
+            "required": required,
+        }
+        blind = self._readers.blind_seconds(day)
+        if blind > BLIND_TOLERANCE_SECONDS:
+            params["blind_minutes"] = math.ceil(blind / 60)
+            yield Verdict.UNKNOWN, Cause(code="patrol.not_observed", params=params)
+        else:
+            yield Verdict.FAIL, Cause(code="patrol.tours_missed", params=params)
+
+
+def _instants(scans: Sequence[ScanReading], now: Instant) -> Sequence[Instant]:
+    """Place journalled scans on this run's monotonic clock, by the wall time between them.
+
+    Whatever was done to the wall clock, time between two scans is never negative, and a clock
+    that is behind now does not press the day's scans into one instant.
+    """
+    if not scans:
+        return []
+    since_first = [0.0]
+    for before, after in pairwise(scans):
+        passed = (after.observed_at - before.observed_at).total_seconds()
+        since_first.append(since_first[-1] + max(0.0, passed))
+    age = max(0.0, (now.wall - scans[-1].observed_at).total_seconds())
+    first = now.monotonic - age - since_first[-1]
+    return [
+        Instant(scan.observed_at, first + passed)
+        for scan, passed in zip(scans, since_first, strict=True)
+    ]

@@ -1,0 +1,69 @@
+"""The agent about itself: its stores, its disk, its settings."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from agent import __version__
+from agent.county.contract import AgentState, State
+from agent.findings import Cause, Verdict
+from agent.liveness import Liveness
+from agent.store.outbox import Outbox
+
+SLOW_IO_SECONDS = 5.0
+
+
+class SelfReport:
+    """Says what a technician must know when the agent cannot keep its promises."""
+
+    def __init__(
+        self,
+        alarms: Outbox,
+        events: Outbox,
+        liveness: Liveness,
+        settings_problems: Sequence[str],
+        started_at: datetime,
+        refused: Callable[[], int],
+    ) -> None:
+        self._alarms = alarms
+        self._events = events
+        self._liveness = liveness
+        self._settings_problems = settings_problems
+        self._started_at = started_at
+        self._refused = refused
+
+    def state(self) -> State:
+        """Return the agent's state as it is now."""
+        causes = self.causes()
+        failed = any(code.startswith(("agent.store", "agent.disk")) for code, _ in causes)
+        return State(
+            id="agent",
+            data=AgentState(
+                verdict=Verdict.FAIL if failed else Verdict.WARN if causes else Verdict.OK,
+                causes=tuple(
+                    Cause(code=code, params={"detail": detail}) for code, detail in causes
+                ),
+                observed_at=None,
+                version=__version__,
+                started_at=self._started_at,
+                alarms_durable=self._alarms.database.durable and not self._alarms.unsaved,
+                events_durable=self._events.database.durable and not self._events.unsaved,
+                unsaved=self._alarms.unsaved + self._events.unsaved,
+            ),
+        )
+
+    def causes(self) -> list[tuple[str, str]]:
+        """Name what is wrong: code and detail."""
+        causes: list[tuple[str, str]] = []
+        for outbox in (self._alarms, self._events):
+            database = outbox.database
+            if not database.durable:
+                causes.append(("agent.store_in_memory", str(database.problem)))
+            elif database.set_aside is not None:
+                causes.append(("agent.store_set_aside", str(database.problem)))
+            if outbox.unsaved:
+                causes.append(("agent.disk_refuses", f"{database.path.name}: {outbox.unsaved}"))
+        causes += [("agent.disk_slow", what) for what in self._liveness.slow_io(SLOW_IO_SECONDS)]
+        if self._refused():
+            causes.append(("agent.refused_by_broker", str(self._refused())))
+        causes += [("agent.settings", problem) for problem in self._settings_problems]
+        return causes

@@ -1,0 +1,108 @@
+"""Checks of a site's settings that no single key can fail: what must be unique, what must match."""
+
+from collections.abc import Collection, Hashable, Iterable, Iterator
+
+from agent.problems import KeyPath, Problem
+from agent.settings import DUTIES, UNMEASURED_DUTIES, Duty, SiteSettings
+
+# What in the file says that the site has this duty's hardware.
+_SERVED_BY: dict[Duty, tuple[str, ...]] = {
+    "alarm": ("alarm_module",),
+    "recordings": ("recorder",),
+    "pictures": ("recorder",),
+    "patrol": ("nfc_reader", "checkpoint", "patrol"),
+    "police_link": (),
+    "gate_manned": (),
+}
+
+
+def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:
+    """Yield what does not fit together; `present` are the file's own top-level names.
+
+    Of two that clash the later one is named, and alarm modules come first.
+    """
+    if "broker" not in present:
+        yield Problem(code="config.missing_section", params={"key": "broker"}, path=("broker",))
+    yield from _unique("config.id_twice", _ids(site))
+    yield from _unique("config.port_twice", _ports(site))
+    yield from _inputs(site)
+    for index, recorder in enumerate(site.recorder):
+        yield from _unique(
+            "config.channel_twice",
+            (
+                (channel.number, channel.id, ("recorder", index, "channel", number, "number"))
+                for number, channel in enumerate(recorder.channel)
+            ),
+        )
+    yield from _unique(
+        "config.tag_twice",
+        (
+            (checkpoint.tag, checkpoint.id, ("checkpoint", index, "tag"))
+            for index, checkpoint in enumerate(site.checkpoint)
+        ),
+    )
+    yield from _patrol(present)
+    yield from _duties(site, present)
+
+
+def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    for index, module in enumerate(site.alarm_module):
+        yield module.id, module.id, ("alarm_module", index, "id")
+        for number, button in enumerate(module.button):
+            yield button.id, button.id, ("alarm_module", index, "button", number, "id")
+    for index, reader in enumerate(site.nfc_reader):
+        yield reader.id, reader.id, ("nfc_reader", index, "id")
+    for index, checkpoint in enumerate(site.checkpoint):
+        yield checkpoint.id, checkpoint.id, ("checkpoint", index, "id")
+    for index, recorder in enumerate(site.recorder):
+        yield recorder.id, recorder.id, ("recorder", index, "id")
+        for number, channel in enumerate(recorder.channel):
+            yield channel.id, channel.id, ("recorder", index, "channel", number, "id")
+
+
+def _ports(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    for index, module in enumerate(site.alarm_module):
+        yield module.port, module.id, ("alarm_module", index, "port")
+    for index, reader in enumerate(site.nfc_reader):
+        yield reader.port, reader.id, ("nfc_reader", index, "port")
+
+
+def _unique(code: str, of: Iterable[tuple[Hashable, str, KeyPath]]) -> Iterator[Problem]:
+    first: dict[Hashable, str] = {}
+    for value, device, path in of:
+        if value in first:
+            yield Problem(code=code, params={"other": first[value]}, path=path, device=device)
+        else:
+            first[value] = device
+
+
+def _inputs(site: SiteSettings) -> Iterator[Problem]:
+    for index, module in enumerate(site.alarm_module):
+        wired = [
+            (button.input, button.id, ("alarm_module", index, "button", number, "input"))
+            for number, button in enumerate(module.button)
+        ]
+        yield from _unique("config.input_twice", wired)
+        for used, device, path in wired:
+            if used >= module.inputs:
+                params = {"module": module.id, "last": module.inputs - 1}
+                yield Problem(code="config.no_such_input", params=params, path=path, device=device)
+
+
+def _patrol(present: Collection[str]) -> Iterator[Problem]:
+    begun = [key for key in _SERVED_BY["patrol"] if key in present]
+    for needed in ("nfc_reader", "checkpoint"):
+        if begun and needed not in present:
+            params = {"key": needed}
+            yield Problem(code="config.patrol_lacks", params=params, path=(begun[0],))
+
+
+def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:
+    for duty in DUTIES:
+        served = any(key in present for key in _SERVED_BY[duty])
+        declared = site.not_fitted.reason(duty) is not None
+        path = ("not_fitted", duty)
+        if served and declared:
+            yield Problem(code="config.duty_both", params={"duty": duty}, path=path)
+        elif not served and not declared and duty not in UNMEASURED_DUTIES:
+            yield Problem(code="config.duty_missing", params={"duty": duty}, path=path)

@@ -1,0 +1,41 @@
+"""Which states are worth sending: what changed at once, the rest before its validity runs out."""
+
+from collections.abc import Iterable
+
+from agent.county.contract import State
+from agent.findings import Verdict
+from drivers.base import Clock
+
+REFRESH_SHARE = 1 / 3  # two refreshes may be lost before a state goes stale
+
+
+class StateBoard:
+    """Newest state of every object. Written by the loops, each its own objects."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sent: dict[tuple[str, str], tuple[dict[str, object], float]] = {}
+        self._verdicts: dict[str, dict[str, Verdict]] = {}
+
+    def due(self, states: Iterable[State]) -> list[State]:
+        """Take in the present states; return those that must be sent now."""
+        now = self._clock.monotonic()
+        due = []
+        for state in states:
+            key = (state.data.kind, state.id)
+            self._verdicts.setdefault(state.data.kind, {})[state.id] = state.data.verdict
+            telling = state.data.model_dump(exclude=set(state.data.volatile))
+            before = self._sent.get(key)
+            refresh = state.valid_for_seconds * REFRESH_SHARE
+            if before is None or before[0] != telling or now - before[1] >= refresh:
+                self._sent[key] = (telling, now)
+                due.append(state)
+        return due
+
+    def forget_sent(self) -> None:
+        """Send everything again: a new connection may be a new broker."""
+        self._sent = {}
+
+    def verdicts(self, kind: str) -> dict[str, Verdict]:
+        """Return the newest verdict of every object of a kind."""
+        return dict(self._verdicts.get(kind, {}))

@@ -1,0 +1,35 @@
+"""The alarm's own database: its events, and what the alarm monitor must remember with them."""
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+from agent.monitors.alarm import AlarmMemory
+from agent.store.database import Database
+from agent.store.numbers import read_meta, write_meta
+from agent.store.outbox import Outbox, Row
+
+
+class AlarmStore:
+    """An outbox whose every commit also holds the memory that explains it."""
+
+    def __init__(self, database: Database) -> None:
+        self.outbox = Outbox(database, "alarm")
+
+    def start(self, *, timeout: float = 5.0) -> AlarmMemory:
+        """Open; return what was remembered, or nothing known when the disk does not say."""
+        self.outbox.start()
+        try:
+            return self.outbox.database.submit(_read).result(timeout)
+        except (FutureTimeoutError, sqlite3.Error, ValueError):
+            return AlarmMemory()
+
+    def save(self, rows: Sequence[Row], memory: AlarmMemory) -> "Future[None]":
+        """Commit events together with the memory they led to."""
+        body = memory.model_dump_json()
+        return self.outbox.put(rows, also=lambda db: write_meta(db, "alarm_memory", body))
+
+
+def _read(db: sqlite3.Connection) -> AlarmMemory:
+    return AlarmMemory.model_validate_json(str(read_meta(db, "alarm_memory", "{}")))

@@ -1,0 +1,74 @@
+"""Sentences for people: codes and parameters go in, Chinese or English comes out."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from agent.findings import Cause
+from agent.text import en, zh
+
+Language = Literal["zh", "en"]
+
+_SENTENCES: dict[str, Mapping[str, str]] = {"zh": zh.SENTENCES, "en": en.SENTENCES}
+_ASIDE = {"zh": "（{}）", "en": " ({})"}
+_PAUSE = {"zh": "；", "en": "; "}
+
+
+class _Params(dict[str, object]):
+    """Parameters of a sentence; one that was not given shows as a dash, never as an error."""
+
+    def __missing__(self, key: str) -> str:
+        return "" if key == "detail" else "—"
+
+
+def sentence(lang: Language, code: str, /, **params: object) -> str:
+    """Return the sentence of `code`; an unknown code shows itself and its parameters.
+
+    `detail` is an aside: it brings its own brackets, and none when it is empty.
+    """
+    template = _SENTENCES[lang].get(code)
+    if template is None:
+        told = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
+        return f"{code} ({told})" if told else code
+    if params.get("detail"):
+        params["detail"] = _ASIDE[lang].format(params["detail"])
+    return template.format_map(_Params(params))
+
+
+def knows(lang: Language, code: str) -> bool:
+    """Tell whether the catalogue has a sentence for `code`."""
+    return code in _SENTENCES[lang]
+
+
+def explain(lang: Language, cause: Cause) -> str:
+    """Return the sentence of a cause."""
+    return sentence(lang, cause.code, **cause.params)
+
+
+def printable(text: str) -> str:
+    """Write text from outside so that it can do no harm on a terminal or in a log."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def join(lang: Language, parts: list[str]) -> str:
+    """Put sentences into one line, with the pause of the language."""
+    return _PAUSE[lang].join(parts)
+
+
+def language(
+    environ: Mapping[str, str], override: str | None = None, encoding: str = "utf-8"
+) -> Language:
+    """Return the language to speak: what was asked for, English in an English locale, Chinese.
+
+    A console whose `encoding` has no Chinese gets English unless asked otherwise.
+    """
+    if override in _SENTENCES:
+        return "en" if override == "en" else "zh"
+    named = (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next((value for value in named if value), "")
+    if locale.lower().startswith("en"):
+        return "en"
+    try:
+        "报警".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return "en"
+    return "zh"

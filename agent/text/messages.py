@@ -1,0 +1,65 @@
+"""One line for a message of the county's contract, from its wire form."""
+
+from collections.abc import Mapping
+
+from agent.text import Language, join, knows, printable, sentence
+
+# Fields whose values are words of the contract; ids, names and versions are left as they are.
+_WORDS = frozenset(
+    {"verdict", "position", "word", "certainty", "layer", "fault", "picture", "clock", "online"}
+)
+
+
+def event_line(lang: Language, kind: str, data: Mapping[str, object]) -> str:
+    """Return the line of one event; `kind` is the last level of its topic."""
+    return _line(lang, _event_code(kind, data), data)
+
+
+def state_line(lang: Language, kind: str, object_id: str, data: Mapping[str, object]) -> str:
+    """Return the line of one state; `kind` and `object_id` are the last levels of its topic."""
+    code = f"state.{kind}"
+    if kind == "duty":
+        code += ".not_fitted" if data.get("not_fitted") else ""
+        object_id = sentence(lang, f"duty.{object_id}")
+    return _line(lang, code, {**data, "id": object_id})
+
+
+def _event_code(kind: str, data: Mapping[str, object]) -> str:
+    what = data.get("what")
+    if kind == "scan":
+        what = "folded" if data.get("folded") else "checkpoint"
+        what = what if data.get("checkpoint") else "unknown_tag"
+    elif what == "press" and data.get("certainty") == "possible":
+        what = "press_possible"
+    return f"event.{kind}.{what}"
+
+
+def _line(lang: Language, code: str, data: Mapping[str, object]) -> str:
+    shown = {name: _shown(lang, name, value) for name, value in data.items()}
+    causes = shown.pop("causes", "") or shown.pop("cause", "")
+    line = sentence(lang, code, **shown)
+    return join(lang, [line, causes]) if causes else line
+
+
+def _shown(lang: Language, name: str, value: object) -> str:
+    if name in ("cause", "causes"):
+        causes = value if isinstance(value, (list, tuple)) else [value]
+        return join(lang, [_cause(lang, cause) for cause in causes if isinstance(cause, Mapping)])
+    if value is None or value in ([], ()):
+        return sentence(lang, "word.none")
+    if isinstance(value, bool):
+        return sentence(lang, "word.yes" if value else "word.no")
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(printable(str(item)) for item in value)
+    code = f"word.{value}"
+    is_word = value == "unknown" or name in _WORDS
+    return sentence(lang, code) if is_word and knows(lang, code) else printable(str(value))
+
+
+def _cause(lang: Language, cause: Mapping[str, object]) -> str:
+    params = cause.get("params")
+    pairs = params.items() if isinstance(params, Mapping) else ()
+    named = {str(name): printable(str(value)) for name, value in pairs}
+    return sentence(lang, printable(str(cause.get("code", ""))), **named)

@@ -1,0 +1,113 @@
+"""The way out of everything but the alarm: monitors, their journal, the event outbox."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import structlog
+
+from agent.county.contract import Event, State
+from agent.county.messages import Composer
+from agent.county.publisher import Publisher
+from agent.monitors import Instant, Monitor
+from agent.states import StateBoard
+from agent.store import journal
+from agent.store.outbox import Lane, Outbox, Row
+from drivers.base import Clock
+from drivers.readings import Reading
+
+# Readings a monitor needs again after a restart.
+JOURNALLED = frozenset({"scan", "day_map"})
+REMEMBER_SECONDS = 30.0
+PRUNE_SECONDS = 3600.0
+
+log = structlog.get_logger()
+
+
+class WatchLane:
+    """Joins the monitors to the event outbox and the publisher; runs on the watch loop alone."""
+
+    def __init__(
+        self,
+        monitors: Sequence[Monitor],
+        outbox: Outbox,
+        composer: Composer,
+        publisher: Publisher,
+        board: StateBoard,
+        clock: Clock,
+        more_states: Callable[[], Sequence[State]],
+        remember: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._monitors = monitors
+        self._outbox = outbox
+        self._composer = composer
+        self._publisher = publisher
+        self._board = board
+        self._clock = clock
+        self._more_states = more_states
+        self._remember = remember
+        self._failed: set[int] = set()
+        self._remember_at = 0.0
+        self._prune_at = 0.0
+
+    def handle(self, reading: Reading) -> None:
+        """Show one reading to every monitor; store it with what it led to, in one commit."""
+        now = self._now()
+        events = self._ask(lambda monitor: monitor.observe(reading, now))
+        kept = [reading] if getattr(reading, "kind", "") in JOURNALLED else []
+        if events or kept:
+            self._deliver(events, kept)
+
+    def tick(self) -> None:
+        """Let every monitor judge again, and send the states that are due."""
+        now = self._now()
+        events = self._ask(lambda monitor: monitor.tick(now))
+        if events:
+            self._deliver(events, [])
+        states = [state for monitor in self._monitors for state in monitor.states(now)]
+        due = self._board.due([*states, *self._more_states()])
+        self._publisher.offer_states([self._composer.state(state) for state in due])
+        if now.monotonic >= self._remember_at:
+            self._remember_at = now.monotonic + REMEMBER_SECONDS
+            self._outbox.put((), also=journal.remember(self._remember()))
+        if now.monotonic >= self._prune_at:
+            self._prune_at = now.monotonic + PRUNE_SECONDS
+            self._outbox.prune(now.wall.timestamp())
+            journal.prune(self._outbox.database, now.wall.timestamp())
+
+    def announce(self, event: Event) -> None:
+        """Deliver an event of the agent itself."""
+        self._deliver([event], [])
+
+    def _ask(self, question: Callable[[Monitor], Sequence[Event]]) -> list[Event]:
+        """Ask every monitor; one that fails is logged once and does not silence the others."""
+        events: list[Event] = []
+        for monitor in self._monitors:
+            try:
+                events += question(monitor)
+            except Exception:
+                if id(monitor) not in self._failed:
+                    self._failed.add(id(monitor))
+                    log.exception("monitor failed", monitor=type(monitor).__name__)
+        return events
+
+    def _deliver(self, events: Sequence[Event], readings: Sequence[Reading]) -> None:
+        rows = [
+            self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
+            for event in events
+        ]
+        also = None
+        if readings:
+            also = journal.writer(str(getattr(readings[0], "kind", "")), readings)
+        self._outbox.put(rows, also).add_done_callback(lambda done: self._stored(rows, done))
+
+    def _stored(self, rows: Sequence[Row], done: "Future[None]") -> None:
+        if done.exception() is None:
+            self._publisher.events_stored()
+            return
+        log.error("events not on disk; sent all the same", error=str(done.exception()))
+        for row in rows:
+            self._publisher.offer(replace(row, durable=False))
+
+    def _now(self) -> Instant:
+        return Instant(self._clock.now(), self._clock.monotonic())

@@ -1,0 +1,37 @@
+"""Which stream to probe: kept apart, so that naming one does not load a decoder."""
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from drivers.base import DeviceSettings
+
+# FFmpeg's demuxer waits up to this many read timeouts before it gives up on a stalled stream.
+READS_UNTIL_GIVEN_UP = 2
+
+
+class StreamTarget(DeviceSettings):
+    """Which stream to open and how long to look; the address never holds the login."""
+
+    device_id: str
+    url: str
+    username: str
+    password: SecretStr
+    window_seconds: float = Field(default=2.0, gt=0, le=10)
+    open_seconds: float = Field(default=5.0, gt=0, le=10)
+    read_seconds: float = Field(default=3.0, gt=0, le=5)
+    key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
+
+    @model_validator(mode="after")
+    def _plain_address(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme != "rtsp" or not parts.hostname or "@" in parts.netloc:
+            raise ValueError("url must be rtsp://host[:port]/path, without a login in it")
+        return self
+
+    @property
+    def bound_seconds(self) -> float:
+        """Return the longest a probe takes by its own timeouts."""
+        watching = max(self.window_seconds, self.key_frame_seconds)
+        return self.open_seconds + watching + READS_UNTIL_GIVEN_UP * self.read_seconds + 1

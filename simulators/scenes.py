@@ -1,0 +1,160 @@
+"""Scenes drawn by code and their H.264 clips: what simulated cameras look at."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+SPS, PPS = 7, 8  # nal_unit_type, ITU-T H.264 table 7-1
+
+
+class Clip(NamedTuple):
+    """A loop of coded frames: each a list of NAL units without start codes, the first an IDR."""
+
+    frames: tuple[tuple[bytes, ...], ...]
+    sps: bytes
+    pps: bytes
+    fps: int
+    gop_frames: int
+
+    def annex_b(self) -> bytes:
+        """Return the loop as a raw stream with start codes (ITU-T H.264 annex B)."""
+        return b"".join(b"\x00\x00\x00\x01" + nal for frame in self.frames for nal in frame)
+
+
+def _gradient(height: int, width: int, top: int, bottom: int) -> Picture:
+    column = np.linspace(top, bottom, height, dtype=np.float32)[:, None, None]
+    picture: Picture = np.broadcast_to(column, (height, width, 3)).astype(np.uint8)
+    return picture
+
+
+def _grain(picture: Picture, index: int) -> Picture:
+    """Add sensor noise, a cheap one: a fixed field, shifted a little in every frame."""
+    height, width = picture.shape[:2]
+    field = np.random.default_rng(7).integers(0, 9, (height, width, 1), dtype=np.uint8)
+    shifted = np.repeat(np.roll(field, index * 37, axis=1), 3, axis=2)
+    return cv2.add(picture, shifted).astype(np.uint8)
+
+
+def _clock(picture: Picture, index: int) -> None:
+    scale = picture.shape[0] / 360
+    where = (int(10 * scale), int(24 * scale))
+    text = f"2026-09-01 08:00:{index % 60:02d}"
+    cv2.putText(picture, text, where, cv2.FONT_HERSHEY_PLAIN, 1.2 * scale, (255, 255, 255), 1)
+
+
+def gate(index: int, width: int, height: int) -> Picture:
+    """A school gate by day: sky, road, wall, bars, and somebody walking past."""
+    picture = _gradient(height, width, 190, 150)
+    horizon = int(height * 0.42)
+    picture[horizon:] = _gradient(height - horizon, width, 95, 120)
+    cv2.rectangle(picture, (0, int(height * 0.3)), (width // 3, horizon), (70, 95, 140), -1)
+    cv2.rectangle(picture, (2 * width // 3, height // 4), (width, horizon), (90, 110, 160), -1)
+    for bar in range(width // 3, 2 * width // 3, max(8, width // 40)):
+        cv2.line(picture, (bar, height // 4), (bar, int(height * 0.6)), (40, 40, 45), 3)
+    for tile in range(0, width, max(16, width // 16)):
+        cv2.line(picture, (tile, height), (width // 2, horizon), (75, 80, 85), 1)
+    x = int(width * ((index % 100) / 100))
+    cv2.rectangle(
+        picture, (x, height // 2), (x + width // 24, int(height * 0.8)), (30, 40, 170), -1
+    )
+    _clock(picture, index)
+    return _grain(picture, index)
+
+
+def corridor(index: int, width: int, height: int) -> Picture:
+    """A corridor: walls towards a vanishing point, doors, lamps and a moving ball."""
+    picture = _gradient(height, width, 150, 90)
+    centre = (width // 2, int(height * 0.45))
+    for corner in ((0, 0), (width, 0), (0, height), (width, height)):
+        cv2.line(picture, corner, centre, (60, 60, 60), 2)
+    for door in range(5):
+        left, tall = int(width * 0.08 * door), int(height * (0.7 - 0.1 * door))
+        top = centre[1] - tall // 2
+        cv2.rectangle(picture, (left, top), (left + width // 18, top + tall), (50, 80, 120), -1)
+        right = width - left
+        cv2.rectangle(picture, (right - width // 18, top), (right, top + tall), (60, 90, 110), -1)
+    for lamp in range(4):
+        at = (width // 2, int(height * (0.05 + 0.09 * lamp)))
+        cv2.ellipse(picture, at, (width // (8 + 4 * lamp), 4), 0, 0, 360, (235, 235, 235), -1)
+    x = int(width * (0.5 + 0.2 * np.sin(index / 8)))
+    cv2.circle(picture, (x, int(height * 0.75)), height // 14, (40, 160, 60), -1)
+    _clock(picture, index)
+    return _grain(picture, index)
+
+
+def black(_index: int, width: int, height: int) -> Picture:
+    """Nothing at all: lens covered, or no light and no lamp."""
+    return np.full((height, width, 3), 8, dtype=np.uint8)
+
+
+def no_signal(_index: int, width: int, height: int) -> Picture:
+    """A recorder's placeholder for an input without a camera."""
+    picture = np.full((height, width, 3), 112, dtype=np.uint8)
+    where = (int(width * 0.36), height // 2)
+    font, scale = cv2.FONT_HERSHEY_SIMPLEX, height / 360
+    cv2.putText(picture, "NO SIGNAL", where, font, scale, (230, 230, 230), 2)
+    return picture
+
+
+def overexposed(index: int, width: int, height: int) -> Picture:
+    """The gate with the iris stuck open."""
+    return cv2.convertScaleAbs(gate(index, width, height), alpha=2.2, beta=60).astype(np.uint8)
+
+
+def dark(index: int, width: int, height: int) -> Picture:
+    """The gate by night without a lamp: shapes are there, light is not."""
+    return cv2.convertScaleAbs(gate(index, width, height), alpha=0.12, beta=4).astype(np.uint8)
+
+
+def low_contrast(index: int, width: int, height: int) -> Picture:
+    """The gate in thick fog."""
+    return cv2.convertScaleAbs(gate(index, width, height), alpha=0.12, beta=125).astype(np.uint8)
+
+
+SCENES: dict[str, Callable[[int, int, int], Picture]] = {
+    "gate": gate,
+    "corridor": corridor,
+    "black": black,
+    "no_signal": no_signal,
+    "overexposed": overexposed,
+    "dark": dark,
+    "low_contrast": low_contrast,
+}
+
+
+def encode(
+    scene: str, width: int, height: int, *, fps: int = 25, gop_frames: int = 25, kbps: int = 600
+) -> Clip:
+    """Draw and code two seconds of a scene: closed GOPs, no B frames, so that it can loop."""
+    encoder = av.VideoCodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+    encoder.framerate, encoder.gop_size = Fraction(fps), gop_frames
+    encoder.bit_rate = kbps * 1000
+    encoder.options = {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "sc_threshold": "0",
+        "threads": "1",
+    }
+    packets = []
+    for index in range(2 * fps):
+        picture = SCENES[scene](index, width, height)
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame.pts = index
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    frames = tuple(_nal_units(bytes(packet)) for packet in packets)
+    heads = {nal[0] & 0x1F: nal for nal in frames[0]}
+    return Clip(frames, heads[SPS], heads[PPS], fps, gop_frames)
+
+
+def _nal_units(annex_b: bytes) -> tuple[bytes, ...]:
+    units = annex_b.replace(b"\x00\x00\x00\x01", b"\x00\x00\x01").split(b"\x00\x00\x01")
+    return tuple(unit for unit in units if unit)

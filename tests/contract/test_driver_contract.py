@@ -1,0 +1,228 @@
+"""What every driver promises, shown over the real wire. A new driver is a new row in RIGS."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pydantic
+import pytest
+
+from agent.clock import SystemClock
+from drivers.alarm.modbus import ModbusDriver, ModbusSettings
+from drivers.base import Clock, Driver
+from drivers.errors import (
+    DeviceTimeoutError,
+    DeviceUnreachableError,
+    DriverError,
+    ProtocolError,
+)
+from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.readings import Reading
+from simulators.modbus import ModbusSimulator
+from simulators.pn532 import Pn532Simulator
+from simulators.truth import Truth
+
+DEADLINE_SECONDS = 0.5
+# Scheduling on a busy two-core machine, and the last reply a deadline may cut.
+MARGIN_SECONDS = 1.0
+
+
+class Rig(Protocol):
+    """A simulated device and the driver that reads it."""
+
+    def driver(self, clock: Clock) -> Driver:
+        """Make the driver; `dut` is its device id."""
+
+    def plug(self) -> None:
+        """Connect the device and let there be something to read."""
+
+    def unplug(self) -> None:
+        """Take the device away; a second time does nothing."""
+
+    def silence(self) -> None:
+        """Let the device stay connected and answer nothing."""
+
+    def speak(self) -> None:
+        """End the silence."""
+
+    def garble_one_reply(self) -> None:
+        """Damage the next reply on its way."""
+
+
+class Pn532Rig:
+    """An NFC reader with a card on it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = directory / "nfc"
+        self._simulator = Pn532Simulator(self._port, Truth())
+        self._simulator.present(bytes.fromhex("04A1B2C3D4E580"))
+
+    def driver(self, clock: Clock) -> Driver:
+        return Pn532Driver(Pn532Settings(id="dut", driver="pn532", port=str(self._port)), clock)
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.unplug()
+
+    def silence(self) -> None:
+        self._simulator.silent = True
+
+    def speak(self) -> None:
+        self._simulator.silent = False
+
+    def garble_one_reply(self) -> None:
+        self._simulator.garble_replies = 1
+
+
+class ModbusRig:
+    """A contact module on a line of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = directory / "io"
+        self._simulator = ModbusSimulator(self._port, Truth(), baud=19200)
+
+    def driver(self, clock: Clock) -> Driver:
+        settings = ModbusSettings(
+            id="dut",
+            port=str(self._port),
+            baud=19200,
+            reply_timeout_seconds=0.1,
+            worst_turnaround_seconds=0.1,
+        )
+        return ModbusDriver(settings, clock)
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.stop()
+
+    def silence(self) -> None:
+        self._simulator.dead = True
+
+    def speak(self) -> None:
+        self._simulator.dead = False
+
+    def garble_one_reply(self) -> None:
+        # One garbled reply is asked for again at once; the second is an error.
+        self._simulator.spoil("garble", "garble")
+
+
+RIGS: dict[str, Callable[[Path], Rig]] = {"pn532": Pn532Rig, "modbus": ModbusRig}
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    made = RIGS[request.param](tmp_path)
+    yield made
+    made.unplug()
+
+
+@pytest.fixture
+def driver(rig: Rig) -> Iterator[Driver]:
+    made = rig.driver(SystemClock())
+    yield made
+    made.close()
+
+
+def poll(driver: Driver) -> Sequence[Reading]:
+    return list(driver.poll(deadline=SystemClock().monotonic() + DEADLINE_SECONDS))
+
+
+def poll_until_good(driver: Driver, tries: int = 3) -> Sequence[Reading]:
+    """Poll as the agent does after an error: again, and again."""
+    for _ in range(tries - 1):
+        try:
+            return poll(driver)
+        except DriverError:
+            continue
+    return poll(driver)
+
+
+def test_making_a_driver_touches_nothing(rig: Rig) -> None:
+    assert rig.driver(SystemClock()).device_id == "dut"
+
+
+def test_readings_are_frozen_ordered_and_aware(rig: Rig, driver: Driver) -> None:
+    rig.plug()
+    driver.open()
+    readings = [reading for _ in range(3) for reading in poll(driver)]
+    assert len(readings) >= 3
+    for reading in readings:
+        assert reading.device_id == "dut"
+        assert reading.observed_at.utcoffset() == timedelta(0)
+        with pytest.raises(pydantic.ValidationError):
+            setattr(reading, "device_id", "another")  # noqa: B010 - mypy knows it is read-only
+    assert readings == sorted(readings, key=lambda reading: reading.observed_at)
+
+
+def test_a_silent_device_costs_no_more_than_the_deadline(rig: Rig, driver: Driver) -> None:
+    rig.plug()
+    driver.open()
+    rig.silence()
+    for _ in range(2):
+        started = time.monotonic()
+        with pytest.raises(DeviceTimeoutError, match="dut"):
+            poll(driver)
+        assert time.monotonic() - started < DEADLINE_SECONDS + MARGIN_SECONDS
+    rig.speak()
+    assert poll_until_good(driver)
+
+
+def test_a_deadline_in_the_past_is_a_timeout(rig: Rig, driver: Driver) -> None:
+    rig.plug()
+    driver.open()
+    started = time.monotonic()
+    with pytest.raises(DeviceTimeoutError):
+        list(driver.poll(deadline=SystemClock().monotonic() - 1))
+    assert time.monotonic() - started < MARGIN_SECONDS
+    assert poll_until_good(driver)
+
+
+def test_a_garbled_reply_is_an_error_and_the_next_one_is_read(rig: Rig, driver: Driver) -> None:
+    rig.plug()
+    driver.open()
+    poll(driver)
+    rig.garble_one_reply()
+    with pytest.raises(ProtocolError, match="dut"):
+        poll(driver)
+    assert poll_until_good(driver)
+
+
+def test_close_is_safe_before_open_and_twice(rig: Rig, driver: Driver) -> None:
+    driver.close()
+    rig.plug()
+    driver.open()
+    driver.close()
+    driver.close()
+    driver.open()
+    assert poll(driver)
+
+
+def test_polling_a_closed_driver_is_an_error_of_ours(driver: Driver) -> None:
+    with pytest.raises(DriverError):
+        poll(driver)
+
+
+def test_a_device_that_is_not_there_is_unreachable(driver: Driver) -> None:
+    with pytest.raises(DeviceUnreachableError):
+        driver.open()
+
+
+def test_an_unplugged_device_is_unreachable_and_comes_back(rig: Rig, driver: Driver) -> None:
+    rig.plug()
+    driver.open()
+    poll(driver)
+    rig.unplug()
+    with pytest.raises(DeviceUnreachableError):
+        poll(driver)
+    driver.close()
+    with pytest.raises(DeviceUnreachableError):
+        driver.open()
+    rig.plug()
+    driver.open()
+    assert poll_until_good(driver)

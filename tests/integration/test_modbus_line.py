@@ -1,0 +1,146 @@
+"""The Modbus driver and simulator on one pseudo-terminal, and a stranger on the same line."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SystemClock
+from drivers.alarm.modbus import ModbusDriver, ModbusSettings
+from drivers.errors import BusyError, DeviceTimeoutError, PortLostError, ProtocolError
+from drivers.readings import ContactsReading, PressCountsReading, Reading
+from simulators.modbus import ModbusSimulator
+from simulators.truth import Truth
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Iterator[ModbusSimulator]:
+    simulator = ModbusSimulator(tmp_path / "alarm", Truth(), baud=19200)
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture
+def driver(module: ModbusSimulator) -> Iterator[ModbusDriver]:
+    settings = ModbusSettings(
+        id="io",
+        port=str(module.line.path),
+        baud=19200,
+        press_counters_at=0,
+        worst_turnaround_seconds=0.5,
+    )
+    driver = ModbusDriver(settings, CLOCK)
+    driver.open()
+    yield driver
+    driver.close()
+
+
+def poll(driver: ModbusDriver, seconds: float = 3.0) -> list[Reading]:
+    return list(driver.poll(deadline=CLOCK.monotonic() + seconds))
+
+
+def inputs(driver: ModbusDriver) -> tuple[bool, ...]:
+    reading = poll(driver)[0]
+    assert isinstance(reading, ContactsReading)
+    return reading.inputs
+
+
+def test_inputs_and_counters_are_read(module: ModbusSimulator, driver: ModbusDriver) -> None:
+    module.press(2)
+    first, second = poll(driver)
+    assert isinstance(first, ContactsReading)
+    assert first.inputs == (False, False, True, False, False, False, False, False)
+    assert isinstance(second, PressCountsReading)
+    assert second.counts == (0, 0, 1, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("fault", ["garble", "truncate"])
+def test_one_spoilt_reply_is_asked_for_again(
+    module: ModbusSimulator, driver: ModbusDriver, fault: str
+) -> None:
+    module.press(0)
+    module.spoil(fault)
+    assert inputs(driver)[0]
+
+
+def test_two_garbled_replies_are_an_error_that_names_the_module(
+    module: ModbusSimulator, driver: ModbusDriver
+) -> None:
+    module.spoil("garble", "garble")
+    with pytest.raises(ProtocolError, match=r"alarm module io, unit 1 on .*garbled"):
+        poll(driver)
+    assert inputs(driver) == (False,) * 8
+
+
+def test_exception_6_is_busy(module: ModbusSimulator, driver: ModbusDriver) -> None:
+    module.spoil("busy")
+    with pytest.raises(BusyError):
+        poll(driver)
+
+
+def test_a_late_reply_is_never_taken_for_the_next_answer(
+    module: ModbusSimulator, driver: ModbusDriver
+) -> None:
+    """The trap of RTU: the late "at rest" arrives after the button was pressed."""
+    inputs(driver)
+    module.spoil("late")
+    with pytest.raises(DeviceTimeoutError):
+        poll(driver)
+    module.press(0)
+    assert inputs(driver)[0]
+
+
+def test_a_silent_module_costs_no_more_than_the_deadline(
+    module: ModbusSimulator, driver: ModbusDriver
+) -> None:
+    module.dead = True
+    started = CLOCK.monotonic()
+    with pytest.raises(DeviceTimeoutError):
+        poll(driver, seconds=0.2)
+    assert CLOCK.monotonic() - started < 1.0
+
+
+def test_a_pulled_adapter_is_a_lost_port_and_comes_back(
+    module: ModbusSimulator, driver: ModbusDriver
+) -> None:
+    inputs(driver)
+    module.line.unplug()
+    with pytest.raises(PortLostError):
+        poll(driver)
+    with pytest.raises(PortLostError, match="cannot be opened"):
+        driver.open()
+    module.line.plug()
+    driver.open()
+    assert inputs(driver) == (False,) * 8
+
+
+def mbpoll(path: Path, *arguments: str) -> str:
+    command = ["mbpoll", "-m", "rtu", "-a", "1", "-b", "19200", "-P", "none", "-0", "-1"]
+    done = subprocess.run(
+        [*command, *arguments, str(path)], capture_output=True, text=True, timeout=20, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_libmodbus_reads_the_simulator(module: ModbusSimulator) -> None:
+    module.press(2)
+    module.press(7)
+    said = mbpoll(module.line.path, "-t", "1", "-r", "0", "-c", "8")
+    levels = [line.split()[-1] for line in said.splitlines() if line.startswith("[")]
+    assert levels == ["0", "0", "1", "0", "0", "0", "0", "1"], said
+
+
+def test_libmodbus_reads_the_counters(module: ModbusSimulator) -> None:
+    for _ in range(3):
+        module.press(1)
+        module.release(1)
+    said = mbpoll(module.line.path, "-t", "3", "-r", "0", "-c", "2")
+    assert [line.split()[-1] for line in said.splitlines() if line.startswith("[")] == ["0", "3"]
+
+
+def test_libmodbus_hears_the_exception(module: ModbusSimulator) -> None:
+    assert "Illegal data address" in mbpoll(module.line.path, "-t", "1", "-r", "0", "-c", "20")

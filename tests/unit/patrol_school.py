@@ -1,0 +1,141 @@
+"""A school with readers and checkpoints for the patrol tests, lived through step by step."""
+
+from collections.abc import Sequence
+from datetime import date, time
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from agent.county.contract import (
+    DeviceEventData,
+    Event,
+    PatrolState,
+    ReaderState,
+    ScanEventData,
+    TourEventData,
+)
+from agent.monitors import Instant
+from agent.monitors.patrol import PatrolMonitor
+from agent.monitors.readers import WatchedTime
+from agent.policy import Checkpoint, PatrolPolicy
+from drivers.base import Clock
+from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+POINTS = (
+    Checkpoint(id="north", name="North wall", tag="nfca:AA"),
+    Checkpoint(id="south", name="South wall", tag="nfca:BB"),
+    Checkpoint(id="roof", name="Roof", tag="nfca:CC", mandatory=False),
+)
+NORTH, SOUTH, ROOF = (point.tag for point in POINTS)
+HOUR = 3600
+
+
+class MovableClock(Clock, Protocol):
+    """The simulated clock of conftest."""
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock."""
+
+
+class School:
+    """A site with one or more readers, lived through step by step."""
+
+    def __init__(
+        self,
+        clock: MovableClock,
+        *,
+        tours: int = 2,
+        readers: Sequence[str] = ("gate",),
+        checkpoints: Sequence[Checkpoint] = POINTS,
+        zone: ZoneInfo = SHANGHAI,
+        day_starts: time = time(0, 0),
+    ) -> None:
+        self.clock = clock
+        self.readers = readers
+        policy = PatrolPolicy(tours_min_per_day=tours, day_starts=day_starts)
+        self.monitor = PatrolMonitor(readers, checkpoints, policy, zone)
+        self.events: list[Event] = []
+        self.journal: list[ScanReading] = []
+
+    @property
+    def now(self) -> Instant:
+        return Instant(self.clock.now(), self.clock.monotonic())
+
+    def observe(self, reading: Reading) -> None:
+        self.events += self.monitor.observe(reading, self.now)
+
+    def hear(self) -> None:
+        for reader in self.readers:
+            self.observe(
+                ReaderReading(device_id=reader, observed_at=self.clock.now(), firmware="1.6")
+            )
+
+    def scan(self, tag: str, reader: str = "gate") -> None:
+        scan = ScanReading(
+            device_id=reader, observed_at=self.clock.now(), tag_id=tag, assurance="uid"
+        )
+        self.journal.append(scan)
+        self.observe(scan)
+
+    def lose(self, reader: str = "gate", reason: Reason = Reason.PORT_LOST) -> None:
+        self.observe(Outage(device_id=reader, observed_at=self.clock.now(), reason=reason))
+
+    def tick(self) -> None:
+        self.events += self.monitor.tick(self.now)
+
+    def live(self, seconds: float, step: float = 20) -> None:
+        """Go on with every reader answering."""
+        until = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < until:
+            self.hear()
+            self.tick()
+            self.clock.sleep(min(step, until - self.clock.monotonic()))
+        self.hear()
+        self.tick()
+
+    def wait(self, seconds: float) -> None:
+        """Go on with nobody saying anything."""
+        self.clock.sleep(seconds)
+        self.tick()
+
+    def tour(self) -> None:
+        """Walk a whole tour in ten minutes."""
+        self.scan(NORTH)
+        self.live(600)
+        self.scan(SOUTH)
+        self.live(120)
+
+    def tours(self) -> list[TourEventData]:
+        return [e.data for e in self.events if isinstance(e.data, TourEventData)]
+
+    def scans(self) -> list[ScanEventData]:
+        return [e.data for e in self.events if isinstance(e.data, ScanEventData)]
+
+    def device_events(self) -> list[DeviceEventData]:
+        return [e.data for e in self.events if isinstance(e.data, DeviceEventData)]
+
+    def patrol(self) -> PatrolState:
+        data = {state.id: state.data for state in self.monitor.states(self.now)}["site"]
+        assert isinstance(data, PatrolState)
+        return data
+
+    def reader(self, reader: str = "gate") -> ReaderState:
+        data = {state.id: state.data for state in self.monitor.states(self.now)}[reader]
+        assert isinstance(data, ReaderState)
+        return data
+
+    def causes(self) -> list[str]:
+        return [cause.code for cause in self.patrol().causes]
+
+
+def settled(clock: MovableClock) -> School:
+    """10:00 in Shanghai on 2 September; the day before was watched, today has its two tours."""
+    school = School(clock)
+    school.live(22 * HOUR)
+    school.tour()
+    school.tour()
+    whole_day = WatchedTime(seconds={date(2026, 9, 1): 24 * HOUR}, until=clock.now())
+    school.monitor.restore([], school.now, whole_day)
+    school.live(2 * HOUR - 24 * 60)
+    school.events.clear()
+    return school

@@ -1,0 +1,185 @@
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.clock import SystemClock
+from agent.liveness import Liveness
+from agent.monitors.alarm import AlarmMemory
+from agent.store import outbox as outbox_module
+from agent.store.alarms import AlarmStore
+from agent.store.database import Database
+from agent.store.outbox import Lane, Outbox, Row
+
+SCHEMA = outbox_module.SCHEMA
+
+
+def database(path: Path, *, max_bytes: int = 64 << 20) -> Database:
+    return Database(path, SCHEMA, Liveness(SystemClock()).beat("store"), max_bytes=max_bytes)
+
+
+def row(number: tuple[str, int], *, lane: Lane = Lane.EVENT, size: int = 10) -> Row:
+    epoch, seq = number
+    return Row(
+        id=f"{epoch}-{seq}",
+        epoch=epoch,
+        seq=seq,
+        lane=lane,
+        topic="t",
+        body='{"pad":"' + "x" * size + '"}',
+        created_at=0.0,
+        created_monotonic=0.0,
+        machine_boot="boot",
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "events.db"
+
+
+@pytest.fixture
+def outbox(path: Path) -> Iterator[Outbox]:
+    box = Outbox(database(path), "event")
+    box.start()
+    yield box
+    box.stop()
+
+
+def again(path: Path) -> Outbox:
+    box = Outbox(database(path), "event")
+    box.start()
+    return box
+
+
+def test_rows_wait_until_they_are_confirmed(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(3)]
+    outbox.put(rows).result(5)
+    outbox.acked([rows[0].id], at=1.0).result(5)
+    assert [one.seq for one in outbox.waiting(10, ()).result(5)] == [2, 3]
+
+
+def test_rows_of_the_alarm_lane_come_first(outbox: Outbox) -> None:
+    outbox.put([row(outbox.number()), row(outbox.number(), lane=Lane.ALARM)]).result(5)
+    assert [one.seq for one in outbox.waiting(10, ()).result(5)] == [2, 1]
+
+
+def test_what_is_on_its_way_is_not_read_again(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(3)]
+    outbox.put(rows).result(5)
+    assert [one.seq for one in outbox.waiting(1, {rows[0].id}).result(5)] == [2]
+
+
+def test_a_refused_row_steps_aside_and_is_counted(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(2)]
+    outbox.put(rows).result(5)
+    outbox.refuse(rows[0].id, "Not authorized").result(5)
+    assert [one.seq for one in outbox.waiting(10, ()).result(5)] == [2]
+    assert outbox.counts().result(5) == {"waiting": 1, "refused": 1}
+
+
+def test_confirmed_rows_stay_as_journal_for_30_days(outbox: Outbox, path: Path) -> None:
+    rows = [row(outbox.number()) for _ in range(2)]
+    outbox.put(rows).result(5)
+    outbox.acked([rows[0].id], at=1_000.0).result(5)
+    outbox.acked([rows[1].id], at=2_000.0).result(5)
+    outbox.prune(1_500.0 + 30 * 86_400).result(5)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT seq FROM message").fetchall() == [(2,)]
+
+
+def test_a_clean_stop_leaves_no_hole_in_the_numbers(path: Path) -> None:
+    first = again(path)
+    first.put([row(first.number())]).result(5)
+    first.stop()
+    second = again(path)
+    assert second.numbers.void is None
+    assert second.number() == (first.numbers.epoch, 2)
+    second.stop()
+
+
+def test_after_a_crash_reserved_numbers_are_void_and_never_used_again(path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.unit.test_stores import again, row\n"
+        "box = again(Path(sys.argv[1]))\n"
+        "box.put([row(box.number())]).result(5)\n"
+        "box.number()  # taken, perhaps sent, never on disk\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False, timeout=60)
+    assert done.returncode == -9
+    second = again(path)
+    assert second.numbers.void is not None
+    assert second.numbers.void[0] == 2
+    assert second.number()[1] == second.numbers.void[1] + 1
+    second.stop()
+
+
+def test_numbers_are_reserved_again_before_they_run_out(outbox: Outbox, path: Path) -> None:
+    for _ in range(500):
+        outbox.number()
+    outbox.counts().result(5)
+    with sqlite3.connect(path) as db:
+        reserved = db.execute("SELECT value FROM meta WHERE key='reserved'").fetchone()[0]
+    assert reserved >= 500
+
+
+def test_a_corrupt_store_is_set_aside_and_a_new_epoch_begins(path: Path) -> None:
+    first = again(path)
+    first.stop()
+    path.write_bytes(b"\0" * 8192)
+    second = again(path)
+    assert second.database.durable
+    assert second.database.set_aside is not None
+    assert "corrupt" in str(second.database.problem)
+    assert second.numbers.epoch != first.numbers.epoch
+    second.put([row(second.number())]).result(5)
+    second.stop()
+
+
+def test_a_store_that_cannot_be_opened_is_replaced_by_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    box = again(tmp_path / "file" / "events.db")
+    assert not box.database.durable
+    assert "cannot be opened" in str(box.database.problem)
+    box.put([row(box.number())]).result(5)
+    assert [one.seq for one in box.waiting(10, ()).result(5)] == [1]
+    box.stop()
+
+
+def test_a_row_that_found_the_disk_full_is_stored_when_there_is_room(path: Path) -> None:
+    box = Outbox(database(path, max_bytes=160 << 10), "event")
+    box.start()
+    stored = 0
+    while box.put([row(box.number(), size=4000)]).exception(5) is None:
+        stored += 1
+        assert stored < 100
+    late = box.numbers.head
+    assert box.unsaved == 1
+    box.database.submit(
+        lambda db: db.execute("DELETE FROM message WHERE seq <= ?", (stored // 2,)).rowcount
+    ).result(5)
+    box.retry()
+    assert late in [one.seq for one in box.waiting(1000, ()).result(5)]
+    assert box.unsaved == 0
+    box.stop()
+
+
+def test_an_alarm_and_its_memory_are_one_commit(tmp_path: Path) -> None:
+    store = AlarmStore(database(tmp_path / "alarms.db"))
+    assert store.start() == AlarmMemory()
+    store.save([row(store.outbox.number())], AlarmMemory(incidents=3)).result(5)
+    store.outbox.stop()
+    again_store = AlarmStore(database(tmp_path / "alarms.db"))
+    assert again_store.start().incidents == 3
+    again_store.outbox.stop()
+
+
+def test_every_commit_is_full(outbox: Outbox) -> None:
+    level = outbox.database.submit(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
+    assert level.result(5) == 2, "synchronous must be FULL"
