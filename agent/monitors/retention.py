@@ -18,8 +18,8 @@ from agent.county.contract import (
 )
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
-from agent.monitors.channels import channel_cause
 from agent.monitors.depth import Bounds, RecordingWord, bounds, judge, short_cause
+from agent.monitors.recorder_words import channel_cause, clock_cause
 from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
     ChannelReading,
@@ -153,7 +153,9 @@ class RetentionMonitor:
             elif isinstance(reading, RecorderReading) and recorder is not None:
                 recorder.last, recorder.last_at = reading, now.monotonic - age
         for each in self._channels.values():
-            each.word = self._judge(each, now).word
+            # Until the recorder has spoken its clock is taken to be as good as it was.
+            clock = 0.0 if each.recorder.last is None else self._offset(each.recorder, now)
+            each.word = self._judge_anew(each, self._fresh(each, now), clock, now).word
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return one RecorderState a recorder and one RecordingState a channel."""
@@ -226,7 +228,7 @@ class RetentionMonitor:
         self, offset: float | Unknown, watched: list[_Channel]
     ) -> tuple[Verdict, list[Cause]]:
         verdicts, causes = [Verdict.OK], []
-        clock = _clock_cause(offset, self._policy)
+        clock = clock_cause(offset, self._policy)
         if clock is not None:
             verdicts.append(clock[0])
             causes.append(clock[1])
@@ -274,16 +276,16 @@ class RetentionMonitor:
 
     def _judge(self, each: _Channel, now: Instant) -> _Judgement:
         """Judge from what is fresh; asked every second, so only anew when that has changed."""
-        fresh = [
-            month
-            for month in each.months.values()
-            if now.monotonic - month.monotonic <= self._max_age
-        ]
+        fresh = self._fresh(each, now)
         offset = self._offset(each.recorder, now)
         basis = (*map(id, fresh), each.refused, offset, len(each.months))
         if each.judged is None or each.judged_from != basis or not fresh:
             each.judged, each.judged_from = self._judge_anew(each, fresh, offset, now), basis
         return each.judged
+
+    def _fresh(self, each: _Channel, now: Instant) -> list[_Month]:
+        oldest = now.monotonic - self._max_age
+        return [month for month in each.months.values() if month.monotonic >= oldest]
 
     def _judge_anew(
         self, each: _Channel, fresh: Sequence[_Month], offset: float | Unknown, now: Instant
@@ -319,7 +321,7 @@ class RetentionMonitor:
             word = "unknown"
         causes: list[Cause] = []
         if not trusted:
-            clock = _clock_cause(offset, policy)
+            clock = clock_cause(offset, policy)
             causes += [] if clock is None else [clock[1]]
         if word == "claimed":
             causes.append(Cause(code="recording.claimed_only", params={"target_days": target}))
@@ -374,18 +376,6 @@ class RetentionMonitor:
             surveyed_until=judged.until,
         )
         return State(id=each.channel.id, data=data)
-
-
-def _clock_cause(offset: float | Unknown, policy: RetentionPolicy) -> tuple[Verdict, Cause] | None:
-    if isinstance(offset, Unknown):
-        params: dict[str, str | int | float] = {"reason": str(offset.reason)}
-        return Verdict.UNKNOWN, Cause(code="recorder.clock_unknown", params=params)
-    cause = Cause(code="recorder.clock_off", params={"offset_seconds": round(offset)})
-    if abs(offset) > policy.clock_fail_seconds:
-        return Verdict.FAIL, cause
-    if abs(offset) > policy.clock_warn_seconds:
-        return Verdict.WARN, cause
-    return None
 
 
 def _count_online(watched: list[_Channel]) -> int | Unknown:
