@@ -1,6 +1,5 @@
 """A Hikvision recorder on loopback: ISAPI with digest, lockout, day calendars and bad manners."""
 
-import contextlib
 import re
 import socket
 import threading
@@ -8,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
-from weakref import WeakSet
 
 from simulators.digest_door import DigestDoor
+from simulators.droppable_server import DroppableServer
 from simulators.truth import Truth
 
 Fault = Literal[
@@ -107,14 +106,14 @@ class HikvisionSimulator:
             recorder = simulator
 
         self._handler = Handler
-        self._server: _Server | None = _Server(("127.0.0.1", port), Handler)
+        self._server: DroppableServer | None = DroppableServer(("127.0.0.1", port), Handler)
         self._thread: threading.Thread | None = None
         self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
         """Power on, after `stop` on the same port."""
         self._released.clear()
-        server = self._server or _Server(("127.0.0.1", self.port), self._handler)
+        server = self._server or DroppableServer(("127.0.0.1", self.port), self._handler)
         self._server = server
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -271,30 +270,6 @@ class HikvisionSimulator:
         )
         name = "trackDailyDistribution"
         return f"<{name} {self.attributes()}><dayList>{rows}</dayList></{name}>"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(address, handler)
-        self._clients: WeakSet[socket.socket] = WeakSet()
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Remember who is connected, so that a power cut reaches them."""
-        client, address = super().get_request()
-        self._clients.add(client)
-        return client, address
-
-    def drop_clients(self) -> None:
-        """Cut every connection."""
-        for client in list(self._clients):
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hung up is no news here."""
 
 
 class _Handler(BaseHTTPRequestHandler):

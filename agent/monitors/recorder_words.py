@@ -4,7 +4,8 @@ from agent.findings import Cause, Verdict, missing
 from agent.policy import Channel, RetentionPolicy
 from drivers.readings import ChannelReading, Reason, Unknown
 
-# Words of public client code. chanDetectResult is not stable between firmwares: a word that is not here is no opinion.
+# Words of public client code. chanDetectResult is not stable between firmwares: a word that is not
+# here is no opinion.
 _FAULTS = {
     "notexist": "channel.no_camera",
     "disconnect": "channel.network",
