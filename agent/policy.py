@@ -18,10 +18,10 @@ class Button(DeviceSettings):
 
 
 class Channel(DeviceSettings):
-    """One camera input of a recorder; `number` as on the recorder's screen."""
+    """One watched input of a recorder; `number` is the one on the recorder's screen."""
 
     recorder: str
-    number: int = Field(ge=1, le=9999)
+    number: int = Field(ge=1)
     id: str
     name: str
     key_area: bool = False

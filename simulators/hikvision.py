@@ -4,13 +4,14 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Literal
 
 from simulators.digest_door import DigestDoor
+from simulators.droppable_server import DroppableServer
 from simulators.truth import Truth
 
 Fault = Literal[
@@ -38,6 +39,14 @@ NAMESPACES = {
 }
 
 
+_REFUSALS = {
+    "busy": (503, 2, "Device Busy", "deviceBusy"),
+    "device_error": (500, 3, "Device Error", "deviceError"),
+    "low_privilege": (403, 4, "Invalid Operation", "lowPrivilege"),
+    "status_with_200": (200, 4, "Invalid Operation", "notSupport"),
+}
+
+
 @dataclass
 class SimulatedChannel:
     """One camera input: days recorded run back `depth_days` from today, less `holes`."""
@@ -58,7 +67,8 @@ class HikvisionSimulator:
     """A recorder with a clock of its own (`now_utc` shifted by `zone_hours` and the offset).
 
     Every request, login and write attempt is in the truth log; `door` is its login. Attributes
-    may be set while it runs; `fault` concerns paths that contain `fault_path`.
+    may be set while it runs; `fault` concerns paths that contain `fault_path`, the next
+    `fault_count` answers of them if it is given. `days` gives channels by number and depth.
     """
 
     def __init__(
@@ -69,6 +79,7 @@ class HikvisionSimulator:
         user: str = "inspector",
         password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
         channels: list[SimulatedChannel] | None = None,
+        days: Mapping[int, int] | None = None,
         clock_offset_seconds: float = 0,
         zone_hours: float = 8,
         now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -76,7 +87,9 @@ class HikvisionSimulator:
     ) -> None:
         self.truth = truth
         self.door = DigestDoor(truth, "nvr", user, password, monotonic)
-        self.channels = channels if channels is not None else [SimulatedChannel(1)]
+        self.channels = channels if channels is not None else []
+        for number, depth in (days or {}).items():
+            self.channels.append(SimulatedChannel(number, depth_days=depth))
         self.clock_offset_seconds = clock_offset_seconds
         self.zone_hours = zone_hours
         self.namespace = "isapi"
@@ -84,6 +97,7 @@ class HikvisionSimulator:
         self.allow_channel_list = True
         self.fault: Fault | None = None
         self.fault_path = "/"
+        self.fault_count: int | None = None
         self._now_utc = now_utc
         self._released = threading.Event()
         simulator = self
@@ -91,31 +105,57 @@ class HikvisionSimulator:
         class Handler(_Handler):
             recorder = simulator
 
-        self._server = _Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-
-    @property
-    def port(self) -> int:
-        """Return the port it listens on."""
-        return int(self._server.server_address[1])
+        self._handler = Handler
+        self._server: DroppableServer | None = DroppableServer(("127.0.0.1", port), Handler)
+        self._thread: threading.Thread | None = None
+        self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Power on, after `stop` on the same port."""
+        self._released.clear()
+        server = self._server or DroppableServer(("127.0.0.1", self.port), self._handler)
+        self._server = server
+        self._thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
-        """Power off."""
+        """Power off: the port closes and whoever is connected is dropped. Safe to call twice."""
         self._released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is not None:
+            if thread is not None:
+                server.shutdown()
+                thread.join(timeout=5)
+            server.server_close()
+            server.drop_clients()
 
     def wall_clock(self) -> datetime:
         """Return what its screen shows, naive."""
         shift = timedelta(hours=self.zone_hours, seconds=self.clock_offset_seconds)
         return (self._now_utc() + shift).replace(tzinfo=None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether every question gets a 503."""
+        return self.fault == "busy"
+
+    @busy.setter
+    def busy(self, busy: bool) -> None:
+        self.fault = "busy" if busy else None
+
+    def next_fault(self, path: str) -> Fault | None:
+        """Return what goes wrong with the answer to this question."""
+        if self.fault is None or self.fault_path not in path:
+            return None
+        fault = self.fault
+        if self.fault_count is not None:
+            self.fault_count -= 1
+            if self.fault_count <= 0:
+                self.fault, self.fault_count = None, None
+        return fault
 
     def wait_released(self, seconds: float) -> bool:
         """Sleep that ends early when the power goes."""
@@ -228,18 +268,8 @@ class HikvisionSimulator:
             for day in days
             if day.month == first.month
         )
-        if self.fault == "empty_days":
-            rows = ""
         name = "trackDailyDistribution"
         return f"<{name} {self.attributes()}><dayList>{rows}</dayList></{name}>"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hung up is no news here."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -272,19 +302,18 @@ class _Handler(BaseHTTPRequestHandler):
         recorder.truth.record(
             "nvr", "request", method=self.command, path=self.path, signed=header is not None
         )
-        fault = recorder.fault if recorder.fault_path in self.path else None
-        if fault == "silent":
+        if recorder.fault == "silent" and recorder.fault_path in self.path:
             recorder.wait_released(60)
             self.close_connection = True
             return
-        if header is None or fault == "unauthorized":
+        if header is None or recorder.fault == "unauthorized":
             self._challenge(stale=False)
             return
         outcome = recorder.door.login(self.command, self.path, header)
         if outcome != "ok":
             self._challenge(stale=outcome == "stale")
             return
-        self._answer(fault, body)
+        self._answer(recorder.next_fault(self.path), body)
 
     def _challenge(self, *, stale: bool) -> None:
         value = self.recorder.door.challenge(stale=stale)
@@ -295,29 +324,20 @@ class _Handler(BaseHTTPRequestHandler):
         found = recorder.document(self.command, self.path, body)
         if not recorder.allow_channel_list and "InputProxy" in self.path:
             fault = "low_privilege"
-        if fault == "busy":
-            self._send(503, recorder.status(2, "Device Busy", "deviceBusy"))
-        elif fault == "device_error":
-            self._send(500, recorder.status(3, "Device Error", "deviceError"))
-        elif fault == "low_privilege":
-            self._send(403, recorder.status(4, "Invalid Operation", "lowPrivilege"))
-        elif fault == "status_with_200":
-            self._send(200, recorder.status(4, "Invalid Operation", "notSupport"))
+        if fault in _REFUSALS:
+            status, code, word, sub = _REFUSALS[fault]
+            self._send(status, recorder.status(code, word, sub))
         elif fault == "html":
             self._send(200, "<html><head></head><body>Login</body></html>", kind="text/html")
         elif fault == "not_found" or found is None:
             self._send(404, "<!DOCTYPE html><html><body>Not Found", kind="text/html")
-        elif fault == "truncated":
-            self._send(200, found[: len(found) // 2])
+        elif fault == "drip":
+            self._drip(found)
         elif fault == "wrong_length":
             self._send(200, found, extra_length=100)
             self.close_connection = True
-        elif fault == "huge":
-            self._send(200, found + " " * 3_000_000)
-        elif fault == "drip":
-            self._drip(found)
         else:
-            self._send(200, found)
+            self._send(200, _spoilt(found, fault))
 
     def _send(
         self,
@@ -344,3 +364,13 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             self.wfile.write(bytes([byte]))
         self.close_connection = True
+
+
+def _spoilt(content: str, fault: Fault | None) -> str:
+    if fault == "truncated":
+        return content[: len(content) // 2]
+    if fault == "huge":
+        return content + " " * 3_000_000
+    if fault == "empty_days":
+        return re.sub("<day>.*</day>", "", content)
+    return content

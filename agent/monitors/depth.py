@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
+from agent.findings import Cause
+
 RecordingWord = Literal["claimed", "short", "unknown"]
 
 
@@ -50,3 +52,18 @@ def judge(found: Bounds, *, target: int, max_missing_ratio: float, slack: int = 
     if slack == 0 and found.depth_lower >= target and found.missing_upper <= allowed:
         return "claimed"
     return "unknown"
+
+
+def short_cause(found: Bounds, target: int) -> Cause:
+    """Name why a channel is `short`, with the figure that is kindest to it."""
+    if found.depth_upper == 0:
+        return Cause(code="recording.no_days", params={"target_days": target})
+    if found.depth_upper < target:
+        return Cause(
+            code="recording.depth_short",
+            params={"depth_days": found.depth_upper, "target_days": target},
+        )
+    return Cause(
+        code="recording.too_many_holes",
+        params={"missing_days": found.missing_lower, "target_days": target},
+    )

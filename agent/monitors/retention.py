@@ -18,8 +18,8 @@ from agent.county.contract import (
 )
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
-from agent.monitors.channels import channel_cause
-from agent.monitors.depth import Bounds, RecordingWord, bounds, judge
+from agent.monitors.depth import Bounds, RecordingWord, bounds, judge, short_cause
+from agent.monitors.recorder_words import channel_cause, clock_cause
 from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
     ChannelReading,
@@ -77,6 +77,8 @@ class _Channel:
     refused: Unknown | None = None
     state: ChannelReading | None = None
     word: RecordingWord = "unknown"
+    judged_from: tuple[object, ...] = ()
+    judged: _Judgement | None = None
 
 
 class RetentionMonitor:
@@ -133,6 +135,10 @@ class RetentionMonitor:
                 events += self._lose(recorder, _SILENT, now)
         return [*events, *self._words(self._channels.values(), now)]
 
+    def recorder_today(self, recorder: str, wall: datetime) -> date:
+        """Return the recorder's own calendar day at `wall`: a survey ends the day before it."""
+        return self._yesterday(self._recorders[recorder], wall) + timedelta(days=1)
+
     def restore(self, readings: Iterable[Reading], now: Instant) -> None:
         """Take in stored day maps and recorder readings after a restart, without events."""
         for reading in readings:
@@ -147,7 +153,9 @@ class RetentionMonitor:
             elif isinstance(reading, RecorderReading) and recorder is not None:
                 recorder.last, recorder.last_at = reading, now.monotonic - age
         for each in self._channels.values():
-            each.word = self._judge(each, now).word
+            # Until the recorder has spoken its clock is taken to be as good as it was.
+            clock = 0.0 if each.recorder.last is None else self._offset(each.recorder, now)
+            each.word = self._judge_anew(each, self._fresh(each, now), clock, now).word
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return one RecorderState a recorder and one RecordingState a channel."""
@@ -220,7 +228,7 @@ class RetentionMonitor:
         self, offset: float | Unknown, watched: list[_Channel]
     ) -> tuple[Verdict, list[Cause]]:
         verdicts, causes = [Verdict.OK], []
-        clock = _clock_cause(offset, self._policy)
+        clock = clock_cause(offset, self._policy)
         if clock is not None:
             verdicts.append(clock[0])
             causes.append(clock[1])
@@ -267,11 +275,21 @@ class RetentionMonitor:
         return local.date() - timedelta(days=1)
 
     def _judge(self, each: _Channel, now: Instant) -> _Judgement:
-        fresh = [
-            month
-            for month in each.months.values()
-            if now.monotonic - month.monotonic <= self._max_age
-        ]
+        """Judge from what is fresh; asked every second, so only anew when that has changed."""
+        fresh = self._fresh(each, now)
+        offset = self._offset(each.recorder, now)
+        basis = (*map(id, fresh), each.refused, offset, len(each.months))
+        if each.judged is None or each.judged_from != basis or not fresh:
+            each.judged, each.judged_from = self._judge_anew(each, fresh, offset, now), basis
+        return each.judged
+
+    def _fresh(self, each: _Channel, now: Instant) -> list[_Month]:
+        oldest = now.monotonic - self._max_age
+        return [month for month in each.months.values() if month.monotonic >= oldest]
+
+    def _judge_anew(
+        self, each: _Channel, fresh: Sequence[_Month], offset: float | Unknown, now: Instant
+    ) -> _Judgement:
         if not fresh:
             if each.months:
                 age = (now.monotonic - max(m.monotonic for m in each.months.values())) / 3600
@@ -282,7 +300,6 @@ class RetentionMonitor:
         until = max(month.until for month in fresh)
         days = {day: present for month in fresh for day, present in month.days.items()}
         found = bounds(days, until=until, target=each.target)
-        offset = self._offset(each.recorder, now)
         word, causes = self._weigh(each, found, offset)
         return _Judgement(
             word, tuple(causes), found, until, max(month.observed_at for month in fresh)
@@ -304,12 +321,12 @@ class RetentionMonitor:
             word = "unknown"
         causes: list[Cause] = []
         if not trusted:
-            clock = _clock_cause(offset, policy)
+            clock = clock_cause(offset, policy)
             causes += [] if clock is None else [clock[1]]
         if word == "claimed":
             causes.append(Cause(code="recording.claimed_only", params={"target_days": target}))
         if word == "short":
-            causes.append(_short_cause(found, target))
+            causes.append(short_cause(found, target))
         if found.missing_lower and found.depth_lower and word != "short":
             params = {"missing_days": found.missing_lower, "target_days": target}
             causes.append(Cause(code="recording.missing_days", params=dict(params)))
@@ -323,6 +340,8 @@ class RetentionMonitor:
     def _words(self, channels: Iterable[_Channel], now: Instant) -> list[Event]:
         events = []
         for each in channels:
+            if each.recorder.last is None and each.recorder.lost is None:
+                continue  # just started: what was restored stands until the recorder has spoken
             judged = self._judge(each, now)
             if judged.word == each.word:
                 continue
@@ -357,31 +376,6 @@ class RetentionMonitor:
             surveyed_until=judged.until,
         )
         return State(id=each.channel.id, data=data)
-
-
-def _clock_cause(offset: float | Unknown, policy: RetentionPolicy) -> tuple[Verdict, Cause] | None:
-    if isinstance(offset, Unknown):
-        params: dict[str, str | int | float] = {"reason": str(offset.reason)}
-        return Verdict.UNKNOWN, Cause(code="recorder.clock_unknown", params=params)
-    cause = Cause(code="recorder.clock_off", params={"offset_seconds": round(offset)})
-    if abs(offset) > policy.clock_fail_seconds:
-        return Verdict.FAIL, cause
-    if abs(offset) > policy.clock_warn_seconds:
-        return Verdict.WARN, cause
-    return None
-
-
-def _short_cause(found: Bounds, target: int) -> Cause:
-    if found.depth_upper == 0:
-        return Cause(code="recording.no_days", params={"target_days": target})
-    if found.depth_upper < target:
-        params: dict[str, str | int | float] = {
-            "depth_days": found.depth_upper,
-            "target_days": target,
-        }
-        return Cause(code="recording.depth_short", params=params)
-    params = {"missing_days": found.missing_lower, "target_days": target}
-    return Cause(code="recording.too_many_holes", params=params)
 
 
 def _count_online(watched: list[_Channel]) -> int | Unknown:

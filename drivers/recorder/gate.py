@@ -111,6 +111,7 @@ class RecorderGate:
         self._next_request_at = 0.0
         self._vouched_until = 0.0
         self._alone: object | None = None
+        self._requests_waiting = 0
         self._lock = threading.Lock()
         self._durable = True
         self._memory = self._recall(username, password)
@@ -146,14 +147,15 @@ class RecorderGate:
         are stopped.
         """
         token = object()
-        while not self._take(use, token):
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                raise BusyError(
-                    f"recorder {self._device_id}: no {use} permit came free in time; "
-                    "other work on the recorder is still under way"
-                )
-            self._clock.sleep(min(_STEP_SECONDS, left))
+        with self._in_line(use):
+            while not self._take(use, token):
+                left = deadline - self._clock.monotonic()
+                if left <= 0:
+                    raise BusyError(
+                        f"recorder {self._device_id}: no {use} permit came free in time; "
+                        "other work on the recorder is still under way"
+                    )
+                self._clock.sleep(min(_STEP_SECONDS, left))
         try:
             yield
         finally:
@@ -207,6 +209,18 @@ class RecorderGate:
             kept = hold if hold is not None and hold.locked else None
             self._remember(state="suspect", failures=0, trying=False, hold=kept)
 
+    @contextlib.contextmanager
+    def _in_line(self, use: str) -> Iterator[None]:
+        """Let a request vouch for the login before a stream does: it is done in a moment."""
+        step = 1 if use == "request" else 0
+        with self._lock:
+            self._requests_waiting += step
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests_waiting -= step
+
     def _take(self, use: str, token: object) -> bool:
         with self._lock:
             self._refuse_if_stopped()
@@ -216,7 +230,8 @@ class RecorderGate:
             if use == "request" and now < self._next_request_at:
                 return False
             if now >= self._vouched_until:
-                if self._alone is not None:
+                first = use == "request" or self._requests_waiting == 0
+                if self._alone is not None or not first:
                     return False
                 self._alone = token
                 if not self._memory.trying:

@@ -37,19 +37,19 @@ _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 class HikvisionSettings(DeviceSettings):
-    """One recorder. The password comes separately and is never a setting."""
+    """One Hikvision recorder. Its password comes separately and is never a driver setting."""
 
     id: str
-    name: str
-    driver: Literal["hikvision"] = "hikvision"
+    name: str = ""
+    driver: Literal["hikvision"]
     host: str
-    http_port: int = Field(default=80, ge=1, le=65535)
-    rtsp_port: int = Field(default=554, ge=1, le=65535)
+    http_port: int = Field(default=80, ge=1, le=65_535)
+    rtsp_port: int = Field(default=554, ge=1, le=65_535)
     username: str
-    poll_seconds: float = Field(default=60, ge=1)
+    poll_seconds: float = Field(default=60, gt=0, le=3600)
     survey_at: time = time(2, 30)
-    max_live_streams: int = Field(default=4, ge=1, le=64)
-    request_gap_seconds: float = Field(default=0.2, ge=0)
+    max_live_streams: int = Field(default=4, ge=1, le=16)
+    request_gap_seconds: float = Field(default=0.2, ge=0, le=10)
 
 
 def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
@@ -91,8 +91,9 @@ class HikvisionDriver:
         return self._settings.id
 
     def open(self) -> None:
-        """Forget what an earlier connection said; the first poll logs in."""
+        """See that somebody listens there; the first poll logs in. Raises DriverError."""
         self.close()
+        self._isapi.open()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -83,11 +83,26 @@ class IsapiTransport:
         self._password = password
         self._gate = gate
         self._clock = clock
+        self._address = (host, port)
+        self._is_open = False
         self._client: httpx.Client | None = None
         self._socket: socket.socket | None = None
 
+    def open(self) -> None:
+        """Connect once and hang up: an address nobody has shows before a login is tried."""
+        with self._gate.permit("request", deadline=self._clock.monotonic() + CONNECT_SECONDS):
+            try:
+                socket.create_connection(self._address, timeout=CONNECT_SECONDS).close()
+            except OSError as error:
+                raise self._unreachable() from error
+        self._is_open = True
+
     def close(self) -> None:
-        """Let go of the connection; the next question makes a new one."""
+        """Let go of the connection. Safe to call twice, and before open."""
+        self._is_open = False
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         client, self._client, self._socket = self._client, None, None
         if client is not None:
             client.close()
@@ -97,12 +112,16 @@ class IsapiTransport:
         allowed = _ALLOWED.get(method)
         if allowed is None or allowed.fullmatch(path) is None:
             raise ValueError(f"{method} {path} is not among the questions a recorder is asked")
+        if not self._is_open:
+            raise DeviceUnreachableError(f"{self._where} is not open")
+        if self._clock.monotonic() >= deadline:
+            raise DeviceTimeoutError(f"{self._where}: no time was left to ask {path}")
         with self._gate.permit("request", deadline=deadline):
             try:
                 return self._ask(method, path, body, deadline)
             except DriverError:
                 # What is left on the wire belongs to a failed exchange.
-                self.close()
+                self._hang_up()
                 raise
 
     def _ask(self, method: str, path: str, body: str | None, deadline: float) -> Reply:
@@ -176,7 +195,7 @@ class IsapiTransport:
                 content = self._read(path, response)
             ended = self._clock.monotonic()
         if cut.is_set():
-            self.close()
+            self._hang_up()
         return _Raw(
             status=response.status_code,
             challenges=response.headers.get_list("www-authenticate"),
@@ -233,15 +252,9 @@ class IsapiTransport:
         """Turn what httpx raises into one of our errors."""
         try:
             yield
-        except httpx.ConnectError as error:
-            raise DeviceUnreachableError(
-                f"{self._where} cannot be reached; check its power, cable and address"
-            ) from error
-        except httpx.ConnectTimeout as error:
-            raise DeviceUnreachableError(
-                f"{self._where} does not take the connection; check its power, cable and address"
-            ) from error
-        except (httpx.TimeoutException, httpx.HTTPError) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise self._unreachable() from error
+        except httpx.HTTPError as error:
             if cut.is_set() or isinstance(error, httpx.TimeoutException):
                 raise DeviceTimeoutError(
                     f"{self._where} did not finish its answer to {path} in time"
@@ -253,6 +266,11 @@ class IsapiTransport:
             raise ProtocolError(
                 f"{self._where} broke off or garbled its answer to {path}: {error}"
             ) from error
+
+    def _unreachable(self) -> DeviceUnreachableError:
+        return DeviceUnreachableError(
+            f"{self._where} cannot be reached; check its power, cable and address"
+        )
 
     def _unanswerable(self, raw: _Raw) -> DriverError:
         offered = {scheme for scheme, _ in digest.schemes(raw.challenges)}

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
+from pydantic import SecretStr
 
 from agent.clock import SystemClock
+from agent.store.login_budget import FileLoginBudget
 from drivers.alarm.modbus import ModbusDriver, ModbusSettings
 from drivers.base import Clock, Driver
 from drivers.errors import (
@@ -20,6 +23,9 @@ from drivers.errors import (
 )
 from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
 from drivers.readings import Reading
+from drivers.recorder.gate import RecorderGate
+from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings
+from simulators.hikvision import HikvisionSimulator
 from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
@@ -112,7 +118,54 @@ class ModbusRig:
         self._simulator.spoil("garble", "garble")
 
 
-RIGS: dict[str, Callable[[Path], Rig]] = {"pn532": Pn532Rig, "modbus": ModbusRig}
+class HikvisionRig:
+    """A recorder with one channel."""
+
+    def __init__(self, directory: Path) -> None:
+        self._budget = directory / "login-budget"
+        self._simulator = HikvisionSimulator(Truth(), days={1: 40})
+        self._simulator.stop()
+
+    def driver(self, clock: Clock) -> Driver:
+        password = SecretStr(self._simulator.door.password)
+        settings = HikvisionSettings(
+            id="dut",
+            driver="hikvision",
+            host="127.0.0.1",
+            http_port=self._simulator.port,
+            username=self._simulator.door.user,
+        )
+        gate = RecorderGate(
+            "dut",
+            settings.username,
+            password,
+            FileLoginBudget(self._budget),
+            clock,
+            request_gap_seconds=0,
+        )
+        return HikvisionDriver(settings, password, gate, clock, zone=ZoneInfo("Asia/Shanghai"))
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.stop()
+
+    def silence(self) -> None:
+        self._simulator.fault = "silent"
+
+    def speak(self) -> None:
+        self._simulator.fault = None
+
+    def garble_one_reply(self) -> None:
+        self._simulator.fault, self._simulator.fault_count = "truncated", 1
+
+
+RIGS: dict[str, Callable[[Path], Rig]] = {
+    "pn532": Pn532Rig,
+    "modbus": ModbusRig,
+    "hikvision": HikvisionRig,
+}
 
 
 @pytest.fixture(params=RIGS)

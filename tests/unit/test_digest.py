@@ -44,15 +44,11 @@ def test_rfc_7616_sha_256_example_is_preferred_to_md5() -> None:
 
 
 def test_rfc_2617_example() -> None:
-    challenge = choose(
-        [
-            (
-                'Digest realm="testrealm@host.com", qop="auth,auth-int", '
-                'nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
-                'opaque="5ccc069c403ebaf9f0171e9517f40e41"'
-            )
-        ]
+    offered = (
+        'Digest realm="testrealm@host.com", qop="auth,auth-int", '
+        'nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41"'
     )
+    challenge = choose([offered])
     assert challenge is not None
     said = answer(
         challenge,
@@ -68,14 +64,11 @@ def test_rfc_2617_example() -> None:
 
 def test_a_challenge_as_a_camera_sends_it() -> None:
     # Hikvision ISAPI developer guide, 4.5.1.1, the 401 of "Arming without Subscription".
-    challenge = choose(
-        [
-            (
-                'Digest qop="auth", realm="IP Camera(C2183)", '
-                'nonce="4e5468694e7a42694e7a4d364f4449354d7a6b354d54513d", stale="FALSE"'
-            )
-        ]
+    offered = (
+        'Digest qop="auth", realm="IP Camera(C2183)", '
+        'nonce="4e5468694e7a42694e7a4d364f4449354d7a6b354d54513d", stale="FALSE"'
     )
+    challenge = choose([offered])
     assert challenge is not None
     assert challenge.realm == "IP Camera(C2183)"
     assert challenge.qop == "auth"

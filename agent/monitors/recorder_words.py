@@ -1,10 +1,11 @@
-"""What a recorder's word for one of its channels means. Vocabularies of public client code."""
+"""What a recorder says of its channels and its clock, as causes."""
 
-from agent.findings import Cause, missing
-from agent.policy import Channel
+from agent.findings import Cause, Verdict, missing
+from agent.policy import Channel, RetentionPolicy
 from drivers.readings import ChannelReading, Reason, Unknown
 
-# chanDetectResult is not stable between firmwares: a word that is not here is no opinion.
+# Words of public client code. chanDetectResult is not stable between firmwares: a word that is not
+# here is no opinion.
 _FAULTS = {
     "notexist": "channel.no_camera",
     "disconnect": "channel.network",
@@ -37,4 +38,17 @@ def channel_cause(channel: Channel, reading: ChannelReading) -> Cause | None:
         return Cause(code=code, params={**params, "condition": word})
     if not reading.online:
         return Cause(code="channel.offline", params={**params, "condition": word})
+    return None
+
+
+def clock_cause(offset: float | Unknown, policy: RetentionPolicy) -> tuple[Verdict, Cause] | None:
+    """Judge a clock by its offset (device minus ours); None: right enough."""
+    if isinstance(offset, Unknown):
+        params: dict[str, str | int | float] = {"reason": str(offset.reason)}
+        return Verdict.UNKNOWN, Cause(code="recorder.clock_unknown", params=params)
+    cause = Cause(code="recorder.clock_off", params={"offset_seconds": round(offset)})
+    if abs(offset) > policy.clock_fail_seconds:
+        return Verdict.FAIL, cause
+    if abs(offset) > policy.clock_warn_seconds:
+        return Verdict.WARN, cause
     return None
