@@ -239,6 +239,17 @@ class NotFitted(DeviceSettings):
         return value
 
 
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of a site's file, for editors (`#:schema` in its first line).
+
+    Stricter in one point than the models: a file without [broker] is refused.
+    """
+    shape = SiteSettings.model_json_schema()
+    shape["properties"]["broker"] = {"$ref": "#/$defs/BrokerSettings"}
+    shape["required"] = [*shape["required"], "broker"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **shape}
+
+
 class SiteSettings(DeviceSettings):
     """One school: the whole file. Keys are singular because each [[table]] is one device.
 

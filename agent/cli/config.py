@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from agent import settings
 from agent.cli.main import WRONG
 from agent.findings import Cause
 from agent.settings_report import Report, report
@@ -37,10 +38,6 @@ def _app(lang: Language) -> typer.Typer:
         add_completion=False, pretty_exceptions_enable=False, help=sentence(lang, "cli.config")
     )
 
-    @app.callback()
-    def config() -> None:
-        """Keep `check` a command of its own while it is the only one."""
-
     @app.command(help=sentence(lang, "cli.config_check"))
     def check(
         file: Annotated[Path, typer.Argument(help=sentence(lang, "cli.option_file"))],
@@ -57,6 +54,11 @@ def _app(lang: Language) -> typer.Typer:
         else:
             _print(found, speak)
         return WRONG if found.problems else 0
+
+    @app.command(help=sentence(lang, "cli.config_schema"))
+    def schema() -> int:
+        print(json.dumps(settings.schema(), ensure_ascii=False, indent=2))
+        return 0
 
     return app
 

@@ -168,6 +168,7 @@ SENTENCES = {
     "cli.cannot_start": "{file} has no usable alarm section, cannot start: see campus-agent config check",
     "cli.config": "check a site's settings file",
     "cli.config_check": "check a settings file: exit 0 when fine, 2 with file:line of each problem",
+    "cli.config_schema": "print the JSON Schema for editors",
     "cli.option_file": "the site's settings file",
     "cli.option_lang": "language, zh or en; default: the locale's, else Chinese",
     "cli.option_json": "print JSON",

@@ -161,6 +161,7 @@ SENTENCES = {
     "cli.cannot_start": "{file} 中没有可用的报警配置，无法启动：请用 campus-agent config check 检查",
     "cli.config": "检查站点配置文件",
     "cli.config_check": "检查配置文件：无误返回 0，有问题返回 2 并指出行号",
+    "cli.config_schema": "输出编辑器用的 JSON Schema",
     "cli.option_file": "站点配置文件",
     "cli.option_lang": "语言：zh 或 en，默认按系统环境，否则中文",
     "cli.option_json": "输出 JSON",

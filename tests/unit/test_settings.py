@@ -4,11 +4,13 @@ import tomllib
 from datetime import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import settings
 from agent.cli import config
 from agent.problems import KeyPath
 from agent.settings import SiteSettings
@@ -88,6 +90,25 @@ def test_the_line_named_holds_the_key_named(name: str) -> None:
         key = str(problem.params.get("key", "")).partition(" #")[0]
         if key and "missing" not in problem.code and problem.code != "config.patrol_lacks":
             assert key in content[problem.line - 1] or problem.code == "config.secret_place"
+
+
+def test_the_schema_for_editors_is_not_stale() -> None:
+    stored = (ROOT / "config" / "campus-agent.schema.json").read_text(encoding="utf-8")
+    # To renew it: campus-agent config schema > config/campus-agent.schema.json
+    assert json.loads(stored) == settings.schema()
+
+
+def test_an_editor_accepts_the_example_and_marks_what_is_wrong() -> None:
+    def in_json(text: str) -> object:
+        return json.loads(json.dumps(tomllib.loads(text), default=str))
+
+    validator = jsonschema.Draft202012Validator(settings.schema())
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text.startswith("#:schema ./campus-agent.schema.json\n")
+    assert list(validator.iter_errors(in_json(text))) == []
+    for right, wrong in (("baud =", "bauds ="), ('"no"', '"nno"'), ("[broker]", "[brokr]")):
+        assert right in text
+        assert list(validator.iter_errors(in_json(text.replace(right, wrong))))
 
 
 def test_files_that_cannot_be_read_at_all(tmp_path: Path) -> None:
@@ -198,7 +219,7 @@ def test_any_value_anywhere_never_crashes_the_check(changes: dict[KeyPath, objec
                 break
         else:
             if isinstance(place, dict):
-                place[path[-1]] = value
+                place[str(path[-1])] = value
             elif isinstance(place, list) and place:
                 place[0] = value
     _check(tomlkit.dumps(data).encode(errors="surrogatepass"))
