@@ -1,5 +1,6 @@
 """The composition root: knows every part, starts them in order and stops them in reverse."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -63,13 +64,15 @@ class App:
         self._site = site
         self._clock = clock
         self._stop_order: list[Callable[[], None]] = []
+        folder = site.state.directory
+        with contextlib.suppress(OSError):  # the stores say so themselves
+            folder.mkdir(parents=True, exist_ok=True)
         self._equipment = Equipment(site, credentials, clock)
         problems = [*problems, *self._equipment.problems]
         login, login_problem = self._login(credentials)
         if login_problem is not None:
             problems.append(login_problem)
 
-        folder = site.state.directory
         self._alarm_store = AlarmStore(self._database(folder / "alarms.db", SCHEMA))
         self._events = Outbox(
             self._database(folder / "events.db", SCHEMA + journal.SCHEMA), "event"

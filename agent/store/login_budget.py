@@ -25,7 +25,6 @@ class FileLoginBudget:
 
     def save(self, state: LoginState) -> None:
         """Replace the file and wait for the disk. Raises OSError."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
