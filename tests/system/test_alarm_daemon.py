@@ -19,8 +19,6 @@ from simulators.truth import Truth
 from tests.daemon import Daemon, alarm_and_patrol, alarm_only
 from tests.waiting import wait_until
 
-KILLS = 30
-
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
@@ -242,8 +240,15 @@ def _scanned(county: County) -> set[str]:
     return {one.body["data"]["tag_id"] for one in county.heard("event/scan")}
 
 
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [30, pytest.param(500, marks=pytest.mark.deep)])
 def test_random_kills_lose_no_press_and_no_scan(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator, truth: Truth
+    tmp_path: Path,
+    broker: Broker,
+    county: County,
+    module: ModbusSimulator,
+    truth: Truth,
+    kills: int,
 ) -> None:
     reader = Pn532Simulator(tmp_path / "reader", truth)
     reader.start()
@@ -267,14 +272,14 @@ def test_random_kills_lose_no_press_and_no_scan(
     guards = [Guard(press), Guard(tap)]
     for guard in guards:
         guard.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         time.sleep(random.uniform(0.3, 2.0))  # the moment of the kill is the random input
         daemon.kill()
         daemon.start()
     for guard in guards:
         guard.end()
     pressed = len(truth.lines("press"))
-    assert pressed > KILLS
+    assert pressed > kills
     assert len(taps) >= 3
     tapped = {f"nfca:{uid}" for uid in taps}
     try:
