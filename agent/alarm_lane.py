@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from agent.county.commands import AckData
 from agent.county.contract import AlarmEventData, Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
@@ -76,6 +77,14 @@ class AlarmLane:
         self._deliver([closed])
         return incident
 
+    def acknowledge(self, ack: AckData, *, by: str) -> str:
+        """Note the county's acknowledgement; return the code of the answer."""
+        if ack.epoch != self._store.outbox.numbers.epoch:
+            return "command.other_epoch"
+        code, events = self._monitor.acknowledge(ack.incident, self._now(), by=by)
+        self._deliver(events)
+        return code
+
     def connected(self) -> None:
         """Have open incidents announced again: a broker accepted us anew. Any thread may call."""
         self._again_at = 0.0
@@ -85,8 +94,8 @@ class AlarmLane:
         self._deliver([self._monitor.started(now, self._store.outbox.numbers.void)])
 
     def _announce_again(self) -> None:
-        """An open incident is said again, live, under the id it has, until somebody closes it."""
-        for button in self._monitor.open_incidents():
+        """An open incident is said again, live, under the id it has, until somebody has seen it."""
+        for button in self._monitor.unanswered():
             press = self._presses.get(button) or self._store.newest_press(button)
             if press is not None:
                 self._presses[button] = press

@@ -12,8 +12,10 @@ from typing import TypeVar
 import structlog
 
 from agent.alarm_lane import AlarmLane
+from agent.command_desk import CommandDesk
 from agent.control.server import ControlServer
 from agent.control.verbs import verbs
+from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import AgentEventData, Event, State
 from agent.county.messages import ClockQuality, Composer
 from agent.county.publisher import Publisher
@@ -97,7 +99,12 @@ class App:
         )
         self._board = StateBoard(clock)
         self._report = SelfReport(
-            *outboxes, self.liveness, self._problems, clock.now(), lambda: self._status.refused
+            *outboxes,
+            self.liveness,
+            self._problems,
+            clock.now(),
+            lambda: self._status.refused,
+            can_be_acknowledged=bool(site.county_key) or not site.alarm_module,
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
         self._scheduler = Scheduler(site.site.zone, self._missed_run)
@@ -125,6 +132,17 @@ class App:
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
+        keys = {key.id: public_key(key.public) for key in self._site.county_key}
+        desk = CommandDesk(
+            CommandGuard(self._site.site.county, self._site.site.id, keys),
+            self._composer.topics,
+            alarm,
+            alarm_loop,
+            self._publisher,
+            self._watch.announce,
+            self._clock,
+        )
+        self._publisher.on_command = desk.receive
         self._control = ControlServer(self._control_path, verbs(alarm, alarm_loop, self._board))
         self._control.start()
         if self._control.problem is not None:

@@ -68,6 +68,11 @@ def alarm_only(
     )
 
 
+def with_county_key(settings: str, public: str) -> str:
+    """Let a county's key be obeyed."""
+    return settings + f'[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
+
+
 def alarm_and_patrol(directory: Path, port: int, *, fold: float = 0.0) -> str:
     """Return the settings of a site with one button, its counter, and a reader."""
     settings = MINIMAL.format(

@@ -24,6 +24,7 @@ ACK_SECONDS = 20.0
 BACK_OFF_SECONDS = (0.5, 30.0)
 STATUS_SECONDS = 60.0
 FETCH = 64
+REPLIES_KEPT = 64
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ class Publisher:
         beat: Beat,
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
+        self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
         self._brokers = list(brokers)
         self._login = login
         self._composer = composer
@@ -74,6 +76,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._offered: deque[Row] = deque()
         self._states: dict[str, Row] = {}
+        self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
         self._session_since = 0.0
         self._in_flight: dict[int, _InFlight] = {}
@@ -112,6 +115,11 @@ class Publisher:
                 self._states[row.topic] = row
         self._wake.set()
 
+    def offer_reply(self, topic: str, payload: bytes) -> None:
+        """Answer a command; kept in memory alone, since whoever asked can ask again."""
+        self._replies.append((topic, payload))
+        self._wake.set()
+
     @property
     def connected(self) -> bool:
         """Tell whether a broker has accepted us and the connection has not been seen to fail."""
@@ -140,6 +148,8 @@ class Publisher:
                 self._connect(now)
             return
         self._collect_acks(session)
+        while session.received:
+            self.on_command(*session.received.popleft())
         if session.ended is not None or not session.alive:
             self._drop(session.ended or "network thread died")
         elif not session.up:
@@ -157,7 +167,12 @@ class Publisher:
     def _connect(self, now: float) -> None:
         address = self._brokers[0]
         self._session = Session(
-            address, self._login, self._status.will(), self._wake.set, mqtt5=self._mqtt5_next
+            address,
+            self._login,
+            self._status.will(),
+            self._composer.topics.commands,
+            self._wake.set,
+            mqtt5=self._mqtt5_next,
         )
         self._session_since = now
         self._was_up = False
@@ -229,8 +244,10 @@ class Publisher:
         self._status_due = now + STATUS_SECONDS
         self._alarms.more_on_disk = self._events.more_on_disk = True
 
-    def _publish_direct(self, session: Session, topic: str, payload: bytes, now: float) -> None:
-        mid = session.publish(topic, payload, retain=True)
+    def _publish_direct(
+        self, session: Session, topic: str, payload: bytes, now: float, *, retain: bool = True
+    ) -> None:
+        mid = session.publish(topic, payload, retain=retain)
         if mid is not None:
             self._in_flight[mid] = _InFlight(None, now)
 
@@ -269,6 +286,9 @@ class Publisher:
         return flying | {row.id for row in source.ready}
 
     def _send(self, session: Session) -> None:
+        while self._replies and len(self._in_flight) < WINDOW:
+            topic, payload = self._replies.popleft()
+            self._publish_direct(session, topic, payload, self._clock.monotonic(), retain=False)
         while row := self._next():
             now = self._clock.monotonic()
             expiry = None

@@ -21,6 +21,7 @@ COUNTER_MODULUS = 1 << 16
 # A step larger than this is no row of presses but a counter that was set back by a restart.
 COUNTER_STEP_MAX = 1000
 REPLIES_KEPT = 200
+ACKNOWLEDGED_KEPT = 100
 
 
 class ButtonMemory(BaseModel):
@@ -31,6 +32,7 @@ class ButtonMemory(BaseModel):
     presses: int = 0
     last_press_at: AwareDatetime | None = None
     proven_at: AwareDatetime | None = None
+    acknowledged_by: str | None = None
     counter: int | None = None
     # Presses seen by level since the counter was last read: the counter will repeat them.
     seen: int = 0
@@ -44,6 +46,8 @@ class AlarmMemory(BaseModel):
     incidents: int = 0
     watched_until: AwareDatetime | None = None
     buttons: dict[str, ButtonMemory] = {}
+    # Incidents acknowledged lately: the same command again gets the same answer.
+    acknowledged: list[int] = []
 
 
 class ResetRefusedError(Exception):
@@ -157,12 +161,39 @@ class AlarmMonitor:
             raise ResetRefusedError("alarm.reason_needed", button_id)
         incident = memory.incident
         closed = self._event("closed", button, now, by=by, reason=None if known else reason)
-        memory.incident, memory.presses = None, 0
+        memory.incident, memory.presses, memory.acknowledged_by = None, 0, None
         return incident, closed
 
-    def open_incidents(self) -> Sequence[str]:
-        """Return the buttons whose incident is open."""
-        return [name for name, memory in self.memory.buttons.items() if memory.incident]
+    def acknowledge(self, incident: int, now: Instant, *, by: str) -> tuple[str, Sequence[Event]]:
+        """Note that somebody at the county has seen an incident; the same again changes nothing.
+
+        Returns the answer's code, and what happened.
+        """
+        open_now = {
+            memory.incident: (button, memory)
+            for module in self._modules.values()
+            for button in module.buttons
+            for memory in (self.memory.buttons[button.id],)
+        }
+        if incident in open_now:
+            button, memory = open_now[incident]
+            if memory.acknowledged_by is not None:
+                return "command.done", ()
+            memory.acknowledged_by = by
+            self.memory.acknowledged = [*self.memory.acknowledged, incident][-ACKNOWLEDGED_KEPT:]
+            return "command.done", [self._event("acknowledged", button, now, by=by)]
+        if incident in self.memory.acknowledged:
+            return "command.done", ()
+        known = incident <= self.memory.incidents
+        return ("command.incident_closed" if known else "command.no_such_incident"), ()
+
+    def unanswered(self) -> Sequence[str]:
+        """Return the buttons whose incident is open and acknowledged by nobody."""
+        return [
+            name
+            for name, memory in self.memory.buttons.items()
+            if memory.incident is not None and memory.acknowledged_by is None
+        ]
 
     # -- readings
 
@@ -281,11 +312,12 @@ class AlarmMonitor:
             memory.presses = 0
         memory.presses += 1
         memory.last_press_at = now.wall
+        memory.acknowledged_by = None  # a new press asks for attention again
         return self._event("press", button, now, cause=cause, certainty=certainty)
 
     def _event(
         self,
-        what: Literal["press", "release", "trouble", "restored", "closed"],
+        what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed"],
         button: Button,
         now: Instant,
         *,
@@ -328,6 +360,7 @@ class AlarmMonitor:
             wiring=button.wiring,
             incident=memory.incident,
             presses=memory.presses if memory.incident is not None else 0,
+            acknowledged_by=memory.acknowledged_by,
             last_press_at=memory.last_press_at,
             missed_polls=module.missed_total,
             reply_ms_p50=round(cuts[49], 1) if cuts else "unknown",

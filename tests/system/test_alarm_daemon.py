@@ -1,77 +1,24 @@
 """The real daemon seen from outside: a button on a pty, a real broker, a subscriber of its own."""
 
 import json
-import os
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from simulators.broker import Broker
-from simulators.county import County, Heard
+from simulators.county import County
 from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 from tests.daemon import Daemon, alarm_and_patrol, alarm_only
+from tests.hearing import alarm, all_of, at_rest, button
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "broker", kind="mosquitto")
-    broker.start()
-    yield broker
-    broker.stop(kill=True)
-
-
-@pytest.fixture
-def county(broker: Broker) -> Iterator[County]:
-    county = County(broker.port, keep=True)
-    county.start()
-    yield county
-    county.stop()
-
-
-@pytest.fixture
-def truth() -> Truth:
-    return Truth()
-
-
-@pytest.fixture
-def module(tmp_path: Path, truth: Truth) -> Iterator[ModbusSimulator]:
-    module = ModbusSimulator(tmp_path / "alarm", truth, baud=19200)
-    module.start()
-    yield module
-    module.stop()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, broker: Broker, module: ModbusSimulator) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path, alarm_only(tmp_path, broker.port))
-    daemon.start()
-    yield daemon
-    if daemon.running:
-        daemon.kill()
-
-
-def alarm(what: str) -> Callable[[Heard], bool]:
-    return lambda heard: heard.kind == "event/alarm" and heard.body["data"]["what"] == what
-
-
-def button(**data: object) -> Callable[[Heard], bool]:
-    return lambda heard: (
-        heard.kind == "state/button/gate"
-        and all(heard.body["data"][key] == value for key, value in data.items())
-    )
-
-
-def at_rest(county: County) -> None:
-    county.wait_for(button(position="rest"), 30)
 
 
 def test_a_press_reaches_the_county_and_the_incident_stays_open(
@@ -169,9 +116,9 @@ def test_a_disk_that_fills_up_is_a_fail_and_the_alarm_goes_out(
     (tmp_path / "fill").touch()
     for number in range(1, 200):
         module.press()
-        wait_until(lambda n=number: len(_all(county, "press")) >= n)  # type: ignore[misc]
+        wait_until(lambda n=number: len(all_of(county, "press")) >= n)  # type: ignore[misc]
         module.release()
-        wait_until(lambda n=number: len(_all(county, "release")) >= n)  # type: ignore[misc]
+        wait_until(lambda n=number: len(all_of(county, "release")) >= n)  # type: ignore[misc]
         if county.heard("event/alarm")[-1].body["durable"] is False:
             break
     county.wait_for(
@@ -179,10 +126,6 @@ def test_a_disk_that_fills_up_is_a_fail_and_the_alarm_goes_out(
     )
     assert daemon.running
     daemon.stop()
-
-
-def _all(county: County, what: str) -> list[Heard]:
-    return [heard for heard in county.heard("event/alarm") if alarm(what)(heard)]
 
 
 def test_mosquitto_sub_sees_what_watch_sees(
@@ -217,52 +160,6 @@ def test_mosquitto_sub_sees_what_watch_sees(
     }
     assert len(ids["watch"]) >= 2
     assert ids["watch"] == ids["mosquitto_sub"]
-
-
-def campus(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    socket = ["--socket", str(tmp_path / "control.sock"), "--lang", "en"]
-    command = [sys.executable, "-m", "agent", words[0], *socket, *words[1:]]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-
-
-def test_a_technician_sees_the_incident_and_resets_it(
-    tmp_path: Path, daemon: Daemon, county: County, module: ModbusSimulator
-) -> None:
-    at_rest(county)
-    module.press()
-    county.wait_for(alarm("press"))
-    refused = campus(tmp_path, "alarm", "reset", "gate")
-    assert refused.returncode == 1
-    assert "still pressed" in refused.stderr
-    module.release()
-    county.wait_for(alarm("release"))
-    assert "incident 1" in campus(tmp_path, "status").stdout
-    done = campus(tmp_path, "alarm", "reset", "gate")
-    assert done.returncode == 0, done.stderr
-    closed = county.wait_for(alarm("closed")).body["data"]
-    assert (closed["incident"], closed["by"]) == (1, f"uid:{os.getuid()}")
-    county.wait_for(button(position="rest", incident=None, verdict="ok"))
-    daemon.stop()
-    gone = campus(tmp_path, "status")
-    assert gone.returncode == 1
-    assert "not running" in gone.stderr
-
-
-def test_an_open_incident_is_announced_again_live_after_a_restart(
-    daemon: Daemon, county: County, module: ModbusSimulator
-) -> None:
-    at_rest(county)
-    module.press()
-    press = county.wait_for(alarm("press")).body
-    module.release()
-    county.wait_for(alarm("release"))
-    daemon.kill()
-    daemon.start()
-    again = county.wait_for(lambda heard: heard.body.get("again") is True, 20).body
-    assert again["id"] == press["id"]
-    assert again["seq"] == press["seq"]
-    assert again["late"] is False
-    assert again["data"] == press["data"]
 
 
 class Guard(threading.Thread):
@@ -330,14 +227,14 @@ def test_random_kills_lose_no_press_and_no_scan(
     assert len(taps) >= 3
     tapped = {f"nfca:{uid}" for uid in taps}
     try:
-        wait_until(lambda: len({one.body["id"] for one in _all(county, "press")}) >= pressed, 20)
+        wait_until(lambda: len({one.body["id"] for one in all_of(county, "press")}) >= pressed, 20)
         wait_until(lambda: not tapped - _scanned(county), 20)
     finally:
         status, _ = daemon.stop()
         reader.stop()
     assert status == 0, daemon.said()
 
-    presses = _all(county, "press")
+    presses = all_of(county, "press")
     assert len({one.body["id"] for one in presses}) == pressed
     assert tapped - _scanned(county) == set()
     for stream in ("event/alarm", "event/scan"):

@@ -339,3 +339,52 @@ def test_what_is_not_there_cannot_be_reset() -> None:
     bench.reply(False)
     assert refusal(bench) == "alarm.no_incident"
     assert refusal(bench, "nowhere") == "alarm.no_such_button"
+
+
+def test_an_acknowledgement_is_noted_once_and_answered_the_same_again() -> None:
+    bench = Bench()
+    bench.reply(True)
+    assert list(bench.monitor.unanswered()) == ["gate"]
+    code, events = bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    assert (code, said(events)) == ("command.done", [("acknowledged", "gate", 1, 1)])
+    assert bench.state().acknowledged_by == "key:desk"
+    assert list(bench.monitor.unanswered()) == []
+    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
+    assert bench.restart().monitor.acknowledge(1, bench.now(), by="key:desk")[0] == "command.done"
+
+
+def test_an_acknowledgement_does_not_close_the_incident() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    assert bench.state().incident == 1
+
+
+def test_a_press_after_an_acknowledgement_asks_for_attention_again() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.reply(True)
+    assert list(bench.monitor.unanswered()) == ["gate"]
+
+
+def test_the_answer_to_a_late_acknowledgement_does_not_change_with_the_reset() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
+
+
+def test_an_incident_closed_unseen_and_one_that_never_was_cannot_be_acknowledged() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert bench.monitor.acknowledge(1, bench.now(), by="k")[0] == "command.incident_closed"
+    assert bench.monitor.acknowledge(2, bench.now(), by="k")[0] == "command.no_such_incident"
