@@ -3,8 +3,10 @@
 States are not in it: only the newest counts, and after a restart it is measured anew.
 """
 
+import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from agent.store.database import Database
-from agent.store.numbers import Numbers, read_meta, write_meta
+from agent.store.numbers import Numbers, Reserved, read_meta, write_meta
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -77,13 +79,15 @@ class Outbox:
         self._disk_refuses = False
         self.dropped = 0
 
-    def start(self) -> None:
-        """Read where the stream stands; a disk that hangs is not waited for longer than 5 s."""
-        self.database.start()
-        try:
-            self.database.submit(self._load).exception(timeout=5.0)
-        except FutureTimeoutError:
-            return
+    def start(self, *, timeout: float = 5.0) -> None:
+        """Read where the stream stands; a disk that hangs is not waited for longer than that."""
+        until = time.monotonic() + timeout
+        self.database.start(timeout=timeout)
+        loaded = self.database.submit(self._load)
+        loaded.add_done_callback(self.numbers.reserved)
+        with contextlib.suppress(FutureTimeoutError):
+            loaded.exception(timeout=max(0.0, until - time.monotonic()))
+            self.numbers.reserved(loaded)  # whoever waits may be woken before the callbacks ran
 
     def stop(self) -> None:
         """Give back reserved numbers and close."""
@@ -92,10 +96,10 @@ class Outbox:
 
     def number(self) -> tuple[str, int]:
         """Take the stream's next number; returns its epoch and the number."""
-        number, reserve = self.numbers.take()
+        epoch, number, reserve = self.numbers.take()
         if reserve:
-            self.database.submit(self.numbers.reserve)
-        return self.numbers.epoch, number
+            self.database.submit(self.numbers.reserve).add_done_callback(self.numbers.reserved)
+        return epoch, number
 
     def put(
         self, rows: Sequence[Row], also: Callable[[sqlite3.Connection], None] | None = None
@@ -180,12 +184,12 @@ class Outbox:
 
         return self.database.submit(write)
 
-    def _load(self, db: sqlite3.Connection) -> None:
+    def _load(self, db: sqlite3.Connection) -> Reserved:
         epoch = str(read_meta(db, "epoch", self.numbers.epoch))
         write_meta(db, "epoch", epoch)
         write_meta(db, "format", FORMAT)
         newest = db.execute("SELECT max(seq) FROM message WHERE epoch=?", (epoch,)).fetchone()[0]
-        self.numbers.load(db, epoch, newest or 0)
+        return self.numbers.load(db, epoch, newest or 0)
 
     def _written(self, rows: Sequence[Row], done: "Future[None]") -> None:
         with self._lock:
