@@ -58,6 +58,9 @@ class AlarmLane:
         now = self._now()
         if not self._announced:
             self._announce(now)
+        late = self._store.recalled()
+        if late is not None:
+            self._monitor.recall(late)
         self._deliver(self._monitor.tick(now))
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS

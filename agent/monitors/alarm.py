@@ -114,6 +114,22 @@ class AlarmMonitor:
             ),
         )
 
+    def recall(self, old: AlarmMemory) -> None:
+        """Take in what the disk told late: what was open stays open, what was seen since stands."""
+        for button, before in old.buttons.items():
+            since = self.memory.buttons.get(button)
+            if since is None or (since.active is None and since.incident is None):
+                self.memory.buttons[button] = before
+                continue
+            since.counter, since.seen = before.counter, before.seen + since.presses
+            since.proven_at = since.proven_at or before.proven_at
+            since.last_press_at = since.last_press_at or before.last_press_at
+            if before.incident is not None:
+                since.incident, since.presses = before.incident, before.presses + since.presses
+            elif since.incident is not None:
+                since.incident += old.incidents
+        self.memory.incidents += old.incidents
+
     def states(self, now: Instant) -> Sequence[State]:
         """Return every button's state; unknown is never shown as rest."""
         return [

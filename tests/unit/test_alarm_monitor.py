@@ -279,3 +279,39 @@ def test_blind_seconds_of_a_first_start_are_unknown() -> None:
     data = bench.monitor.started(bench.now(), None).data
     assert isinstance(data, AlarmEventData)
     assert data.blind_seconds == "unknown"
+
+
+def test_a_memory_told_late_keeps_its_incident_open_and_counts_on() -> None:
+    before = Bench(GATE, OFFICE)
+    before.reply(True, True)
+    before.counts(7, 0)
+    late = Bench(GATE, OFFICE)
+    late.reply(True, False)
+    late.reply(True, False)
+    old = before.restart().monitor.memory
+    late.monitor.recall(old)
+    assert (late.state().incident, late.state().presses) == (1, 2)
+    assert late.state("office").incident == 3  # 1 of the old store, and the second of this run
+    late.reply(False, True)
+    late.reply(False, True, seconds=1)
+    assert late.reply(False, False) == [("press", "office", 3, 2)]
+
+
+def test_a_memory_told_late_finds_the_presses_its_counter_has_kept() -> None:
+    before = Bench()
+    before.reply(False)
+    before.counts(7)
+    late = Bench()
+    late.reply(False)
+    late.counts(8)  # a baseline only: nothing was known
+    late.monitor.recall(before.restart().monitor.memory)
+    assert late.counts(8) == [("press", "gate", 1, 1)]
+
+
+def test_a_memory_told_late_is_all_that_is_known_of_a_button_not_heard_yet() -> None:
+    before = Bench()
+    before.reply(True)
+    late = Bench()
+    late.monitor.recall(before.restart().monitor.memory)
+    assert late.state().incident == 1
+    assert late.reply(True) == []
