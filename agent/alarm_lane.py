@@ -1,6 +1,5 @@
 """The alarm's way out: disk first with a deadline, then the county, never silent."""
 
-import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -21,6 +20,7 @@ from drivers.readings import Reading
 
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
+PRUNE_SECONDS = 3600.0
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class AlarmLane:
         self._board = board
         self._clock = clock
         self._remember_at = 0.0
+        self._prune_at = 0.0
         self._announced = False
 
     def handle(self, reading: Reading) -> None:
@@ -65,6 +66,9 @@ class AlarmLane:
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
+        if now.monotonic >= self._prune_at:
+            self._prune_at = now.monotonic + PRUNE_SECONDS
+            self._store.outbox.prune(now.wall.timestamp())
         self._send_states(now)
 
     def _announce(self, now: Instant) -> None:
@@ -90,7 +94,7 @@ class AlarmLane:
         except FutureTimeoutError:
             log.error("alarm not on disk in time; sent all the same", seconds=COMMIT_SECONDS)
             return False
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - the press counts as told from here on
             log.error("alarm not on disk; sent all the same", error=str(error))
             return False
         return self._store.outbox.database.durable

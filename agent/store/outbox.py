@@ -134,8 +134,9 @@ class Outbox:
             rows: list[Row] = []
             for values in db.execute(_WAITING):
                 if values[0] not in known:
-                    row = Row(*values, durable=self.database.durable)
-                    rows.append(replace(row, lane=Lane(row.lane)))
+                    row = Row(*values)
+                    durable = self.database.durable
+                    rows.append(replace(row, lane=Lane(row.lane), durable=durable))
                     if len(rows) >= limit:
                         break
             return rows
