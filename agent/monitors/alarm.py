@@ -53,6 +53,9 @@ class _Module:
         self.buttons = buttons
         self.misses = 0
         self.missed_total = 0
+        self.heard_last = False
+        # Misses that each came right after a reply: it answers one question and not the next.
+        self.halves = 0
         self.trouble: Cause | None = None
         self.last_reply: Instant | None = None
         self.reply_seconds: list[float] = []
@@ -105,9 +108,9 @@ class AlarmMonitor:
             data=AlarmEventData(
                 what="started",
                 blind_seconds=(
-                    "unknown"
-                    if blind is None
-                    else max(0.0, round((now.wall - blind).total_seconds(), 1))
+                    "unknown"  # also when the clock was set back: 0 would read as well
+                    if blind is None or blind > now.wall
+                    else round((now.wall - blind).total_seconds(), 1)
                 ),
                 void_from=void[0] if void else None,
                 void_to=void[1] if void else None,
@@ -143,6 +146,8 @@ class AlarmMonitor:
     def _missed(self, module: _Module, outage: Outage, now: Instant) -> Sequence[Event]:
         module.misses += 1
         module.missed_total += 1
+        module.halves += module.heard_last
+        module.heard_last = False
         if module.trouble is not None:
             return ()
         at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
@@ -160,13 +165,16 @@ class AlarmMonitor:
         return [self._event("trouble", button, now, cause=cause) for button in module.buttons]
 
     def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
-        module.misses = 0
+        if module.heard_last:
+            module.misses = module.halves = 0
+        module.heard_last = True
         module.last_reply = now
         module.reply_seconds = [*module.reply_seconds[-REPLIES_KEPT + 1 :], reading.reply_seconds]
         self.memory.watched_until = now.wall
-        if module.trouble is None:
+        if module.trouble is None or module.halves > 1:
             return []
         module.trouble = None
+        module.misses = 0
         return [self._event("restored", button, now) for button in module.buttons]
 
     def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
@@ -286,7 +294,7 @@ class AlarmMonitor:
         position: Literal["unknown", "rest", "pressed", "trouble"] = "unknown"
         if module.trouble is not None:
             position = "trouble"
-        elif module.last_reply is not None:
+        elif module.last_reply is not None and memory.active is not None:
             position = "pressed" if memory.active else "rest"
         milliseconds = [1000 * seconds for seconds in module.reply_seconds]
         cuts = quantiles(milliseconds, n=100) if len(milliseconds) > 1 else None
@@ -308,7 +316,7 @@ class AlarmMonitor:
         memory = self.memory.buttons[button.id]
         if module.trouble is not None:
             return Verdict.FAIL, [module.trouble]
-        if module.last_reply is None:
+        if module.last_reply is None or memory.active is None:
             return Verdict.UNKNOWN, [Cause(code="unknown.not_yet")]
         causes: list[Cause] = []
         if memory.incident is not None:

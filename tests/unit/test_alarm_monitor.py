@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -315,3 +315,54 @@ def test_a_memory_told_late_is_all_that_is_known_of_a_button_not_heard_yet() -> 
     late.monitor.recall(before.restart().monitor.memory)
     assert late.state().incident == 1
     assert late.reply(True) == []
+
+
+def events(bench: Bench, polls: int, *per_poll: Callable[[], list[tuple[Any, ...]]]) -> list[str]:
+    return [word[0] for _ in range(polls) for step in per_poll for word in step()]
+
+
+def test_counters_the_module_has_not_got_are_one_trouble_and_no_flood() -> None:
+    """Inputs answer, then the counters are refused, ten times a second for ever."""
+    bench = Bench()
+    said_so = events(
+        bench, 100, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01)
+    )
+    assert said_so.count("trouble") <= 2
+    assert bench.state().position == "trouble"
+
+
+def test_counters_that_never_answer_are_trouble_though_the_inputs_do() -> None:
+    bench = Bench()
+    said_so = events(bench, 20, lambda: bench.reply(False), bench.miss)
+    assert said_so == ["trouble"]
+    assert events(bench, 3, lambda: bench.reply(False)) == ["restored"]
+
+
+def test_a_press_is_seen_while_the_counters_are_trouble() -> None:
+    bench = Bench()
+    events(bench, 10, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01))
+    assert ("press", "gate", 1, 1) in bench.reply(True)
+
+
+def test_one_miss_now_and_then_is_no_trouble() -> None:
+    bench = Bench()
+    ten = [lambda: bench.reply(False)] * 9
+    assert events(bench, 20, *ten, lambda: bench.miss(seconds=0.1)) == []
+
+
+def test_a_clock_set_back_makes_the_blind_time_unknown_and_not_zero() -> None:
+    bench = Bench()
+    bench.reply(False)
+    again = bench.restart()
+    again.clock.jump(-3600)
+    data = again.monitor.started(again.now(), None).data
+    assert isinstance(data, AlarmEventData)
+    assert data.blind_seconds == "unknown"
+
+
+def test_a_reply_that_does_not_tell_an_input_is_not_shown_as_rest() -> None:
+    bench = Bench(GATE, OFFICE)
+    with pytest.raises(IndexError):
+        bench.reply(False)  # eight inputs in the settings, fewer on the wire
+    assert bench.state("office").position == "unknown"
+    assert bench.state("office").verdict is Verdict.UNKNOWN
