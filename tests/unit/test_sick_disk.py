@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.county.contract import AgentState
+from agent.findings import Verdict
+from agent.liveness import Liveness
 from agent.monitors.alarm import AlarmMemory, ButtonMemory
+from agent.self_report import SelfReport
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Outbox
+from tests.simulated_clock import SimulatedClock
 from tests.unit.sick_database import SickDatabase
 from tests.unit.test_stores import again, row
 from tests.waiting import wait_until
@@ -159,3 +164,23 @@ def test_a_disk_that_hangs_holds_up_the_start_no_longer_than_it_may(path: Path) 
     assert disk.problem is None
     disk.heal()
     store.outbox.stop()
+
+
+def test_a_disk_that_hangs_does_not_report_alarms_as_durable(
+    outbox: Outbox, disk: SickDatabase, clock: SimulatedClock
+) -> None:
+    liveness = Liveness(clock)
+    beat = liveness.beat("store alarms")
+    report = SelfReport(outbox, outbox, liveness, (), clock.now(), lambda: 0)
+    assert durable(report)
+    with beat.waiting(f"writing {disk.path.name}"):
+        clock.advance(6)
+        assert not durable(report)
+        assert report.state().data.verdict is Verdict.FAIL
+    assert durable(report)
+
+
+def durable(report: SelfReport) -> bool:
+    data = report.state().data
+    assert isinstance(data, AgentState)
+    return data.alarms_durable
