@@ -1,6 +1,5 @@
 """The alarm's way out: disk first with a deadline, then the county, never silent."""
 
-import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -23,6 +22,7 @@ from drivers.readings import Reading
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
 AGAIN_SECONDS = 60.0
+PRUNE_SECONDS = 3600.0
 
 log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ class AlarmLane:
         self._board = board
         self._clock = clock
         self._remember_at = 0.0
+        self._prune_at = 0.0
         self._announced = False
         self._again_at = 0.0
         self._presses: dict[str, Row] = {}
@@ -62,10 +63,16 @@ class AlarmLane:
         now = self._now()
         if not self._announced:
             self._announce(now)
+        late = self._store.recalled()
+        if late is not None:
+            self._monitor.recall(late)
         self._deliver(self._monitor.tick(now))
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
+        if now.monotonic >= self._prune_at:
+            self._prune_at = now.monotonic + PRUNE_SECONDS
+            self._store.outbox.prune(now.wall.timestamp())
         self._send_states(now)
         if now.monotonic >= self._again_at:
             self._again_at = now.monotonic + AGAIN_SECONDS
@@ -122,7 +129,7 @@ class AlarmLane:
         except FutureTimeoutError:
             log.error("alarm not on disk in time; sent all the same", seconds=COMMIT_SECONDS)
             return False
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - the press counts as told from here on
             log.error("alarm not on disk; sent all the same", error=str(error))
             return False
         return self._store.outbox.database.durable

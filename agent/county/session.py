@@ -27,6 +27,7 @@ WILL_DELAY_SECONDS = 10
 SESSION_EXPIRY_SECONDS = 60
 MAX_IN_FLIGHT = 64
 RECEIVED_KEPT = 256
+HEADERS_BYTES = 64  # more than a PUBLISH of ours has besides its topic and payload
 
 log = structlog.get_logger()
 
@@ -61,6 +62,12 @@ class Session:
         self.up = False
         self.ended: str | None = None
         self.refused_version = False
+        self.opened = False
+        self.answered = False
+        # What the broker allows (MQTT 5.0, 3.2.2.3); whoever exceeds it is disconnected.
+        self.receive_maximum = 65_535
+        self.packet_maximum: int | None = None
+        self._retain_available = True
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
         self._commands = commands
@@ -113,9 +120,15 @@ class Session:
             properties.ContentType = "application/json"
             if expiry is not None:
                 properties.MessageExpiryInterval = expiry
+        retain = retain and self._retain_available
         info = self._client.publish(topic, payload, 1, retain, properties)
         # 4 (not connected) still queues; whatever is queued here dies with the session.
         return info.mid if info.rc in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN) else None
+
+    def fits(self, topic: str, payload: bytes) -> bool:
+        """Tell whether the broker takes a packet of that size."""
+        size = len(topic.encode()) + len(payload) + HEADERS_BYTES
+        return self.packet_maximum is None or size <= self.packet_maximum
 
     @property
     def alive(self) -> bool:
@@ -146,8 +159,12 @@ class Session:
         properties.WillDelayInterval = WILL_DELAY_SECONDS
         return properties
 
-    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, allows: Any) -> None:
         self._network_thread = threading.current_thread()
+        self.answered = True
+        self.receive_maximum = getattr(allows, "ReceiveMaximum", self.receive_maximum)
+        self.packet_maximum = getattr(allows, "MaximumPacketSize", None)
+        self._retain_available = bool(getattr(allows, "RetainAvailable", True))
         if reason.is_failure:
             self.refused_version = "protocol version" in str(reason).lower()
             self._end(f"refused: {reason}")
@@ -171,6 +188,7 @@ class Session:
         self._wake()
 
     def _on_socket_open(self, _c: Any, _u: Any, sock: Any) -> None:
+        self.opened = True
         # Paho calls this for TLS sockets as well; both options live in the kernel's TCP.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)

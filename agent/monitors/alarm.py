@@ -5,11 +5,10 @@ from datetime import timedelta
 from statistics import quantiles
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
-
 from agent.county.contract import AlarmEventData, ButtonState, Event, State
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
+from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
 from agent.policy import Button
 from drivers.readings import ContactsReading, Outage, PressCountsReading, Reading, Reason
 
@@ -22,32 +21,6 @@ COUNTER_MODULUS = 1 << 16
 COUNTER_STEP_MAX = 1000
 REPLIES_KEPT = 200
 ACKNOWLEDGED_KEPT = 100
-
-
-class ButtonMemory(BaseModel):
-    """What must be known of a button after a restart."""
-
-    active: bool | None = None
-    incident: int | None = None
-    presses: int = 0
-    last_press_at: AwareDatetime | None = None
-    proven_at: AwareDatetime | None = None
-    acknowledged_by: str | None = None
-    counter: int | None = None
-    # Presses seen by level since the counter was last read: the counter will repeat them.
-    seen: int = 0
-    # The counter told of a press before the level could: the next reply only shows it.
-    told: bool = False
-
-
-class AlarmMemory(BaseModel):
-    """What the alarm monitor keeps on disk, written together with the events it explains."""
-
-    incidents: int = 0
-    watched_until: AwareDatetime | None = None
-    buttons: dict[str, ButtonMemory] = {}
-    # Incidents acknowledged lately: the same command again gets the same answer.
-    acknowledged: list[int] = []
 
 
 class ResetRefusedError(Exception):
@@ -66,6 +39,9 @@ class _Module:
         self.buttons = buttons
         self.misses = 0
         self.missed_total = 0
+        self.heard_last = False
+        # Misses that each came right after a reply: it answers one question and not the next.
+        self.halves = 0
         self.trouble: Cause | None = None
         self.last_reply: Instant | None = None
         self.reply_seconds: list[float] = []
@@ -118,14 +94,30 @@ class AlarmMonitor:
             data=AlarmEventData(
                 what="started",
                 blind_seconds=(
-                    "unknown"
-                    if blind is None
-                    else max(0.0, round((now.wall - blind).total_seconds(), 1))
+                    "unknown"  # also when the clock was set back: 0 would read as well
+                    if blind is None or blind > now.wall
+                    else round((now.wall - blind).total_seconds(), 1)
                 ),
                 void_from=void[0] if void else None,
                 void_to=void[1] if void else None,
             ),
         )
+
+    def recall(self, old: AlarmMemory) -> None:
+        """Take in what the disk told late: what was open stays open, what was seen since stands."""
+        for button, before in old.buttons.items():
+            since = self.memory.buttons.get(button)
+            if since is None or (since.active is None and since.incident is None):
+                self.memory.buttons[button] = before
+                continue
+            since.counter, since.seen = before.counter, before.seen + since.presses
+            since.proven_at = since.proven_at or before.proven_at
+            since.last_press_at = since.last_press_at or before.last_press_at
+            if before.incident is not None:
+                since.incident, since.presses = before.incident, before.presses + since.presses
+            elif since.incident is not None:
+                since.incident += old.incidents
+        self.memory.incidents += old.incidents
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return every button's state; unknown is never shown as rest."""
@@ -200,6 +192,8 @@ class AlarmMonitor:
     def _missed(self, module: _Module, outage: Outage, now: Instant) -> Sequence[Event]:
         module.misses += 1
         module.missed_total += 1
+        module.halves += module.heard_last
+        module.heard_last = False
         if module.trouble is not None:
             return ()
         at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
@@ -217,13 +211,16 @@ class AlarmMonitor:
         return [self._event("trouble", button, now, cause=cause) for button in module.buttons]
 
     def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
-        module.misses = 0
+        if module.heard_last:
+            module.misses = module.halves = 0
+        module.heard_last = True
         module.last_reply = now
         module.reply_seconds = [*module.reply_seconds[-REPLIES_KEPT + 1 :], reading.reply_seconds]
         self.memory.watched_until = now.wall
-        if module.trouble is None:
+        if module.trouble is None or module.halves > 1:
             return []
         module.trouble = None
+        module.misses = 0
         return [self._event("restored", button, now) for button in module.buttons]
 
     def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
@@ -348,7 +345,7 @@ class AlarmMonitor:
         position: Literal["unknown", "rest", "pressed", "trouble"] = "unknown"
         if module.trouble is not None:
             position = "trouble"
-        elif module.last_reply is not None:
+        elif module.last_reply is not None and memory.active is not None:
             position = "pressed" if memory.active else "rest"
         milliseconds = [1000 * seconds for seconds in module.reply_seconds]
         cuts = quantiles(milliseconds, n=100) if len(milliseconds) > 1 else None
@@ -371,7 +368,7 @@ class AlarmMonitor:
         memory = self.memory.buttons[button.id]
         if module.trouble is not None:
             return Verdict.FAIL, [module.trouble]
-        if module.last_reply is None:
+        if module.last_reply is None or memory.active is None:
             return Verdict.UNKNOWN, [Cause(code="unknown.not_yet")]
         causes: list[Cause] = []
         if memory.incident is not None:
