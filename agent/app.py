@@ -14,7 +14,7 @@ import structlog
 from agent.alarm_lane import AlarmLane
 from agent.county.contract import AgentEventData, Event, State
 from agent.county.messages import ClockQuality, Composer
-from agent.county.publisher import Publisher
+from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics
@@ -89,6 +89,7 @@ class App:
             *outboxes,
             clock,
             self.liveness.beat("publisher"),
+            status_seconds=site.broker.status_seconds if site.broker else STATUS_SECONDS,
         )
         self._board = StateBoard(clock)
         self._publisher.on_connected = self._board.forget_sent

@@ -59,6 +59,8 @@ class Publisher:
         events: Outbox,
         clock: Clock,
         beat: Beat,
+        *,
+        status_seconds: float = STATUS_SECONDS,
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self._brokers = list(brokers)
@@ -80,6 +82,7 @@ class Publisher:
         self._try_again_at = 0.0
         self._failures = 0
         self._mqtt5_next = True
+        self._status_seconds = status_seconds
         self._status_due = 0.0
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -226,7 +229,7 @@ class Publisher:
             self._publish_direct(session, *self._status.online(), now)
         else:
             return
-        self._status_due = now + STATUS_SECONDS
+        self._status_due = now + self._status_seconds
         self._alarms.more_on_disk = self._events.more_on_disk = True
 
     def _publish_direct(self, session: Session, topic: str, payload: bytes, now: float) -> None:

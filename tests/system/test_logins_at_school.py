@@ -1,0 +1,39 @@
+"""A wrong password at a real daemon: the recorder counts the logins, over HTTP and RTSP together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulators.hikvision import Fault
+from tests.system.gatehouse import CHANNELS, PASSWORD, Gatehouse
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Iterator[Gatehouse]:
+    school = Gatehouse(tmp_path)
+    school.start()
+    yield school
+    school.stop()
+
+
+@pytest.mark.parametrize("web_interface", [None, "silent"])
+def test_a_wrong_password_costs_one_login_and_the_right_one_is_noticed(
+    school: Gatehouse, web_interface: Fault | None
+) -> None:
+    school.nvr.fault = web_interface
+    school.secret("nvr", "wrong")
+    for _ in range(2):
+        school.restart()
+        school.expect("recorder/nvr", "unknown", "unknown.auth_rejected")
+        for number in range(1, CHANNELS + 1):
+            school.expect(f"camera/nvr-{number}", "unknown", "unknown.auth_rejected")
+        assert school.failed_logins() == 1
+    school.press()
+
+    school.nvr.fault = None
+    school.secret("nvr", PASSWORD)
+    school.restart()
+    school.expect("recorder/nvr", "ok")
+    school.expect("camera/nvr-1", "ok")
+    assert school.failed_logins() == 1
