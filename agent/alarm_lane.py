@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import structlog
 
-from agent.county.contract import Event
+from agent.county.contract import AlarmEventData, Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
-from agent.store.outbox import Lane
+from agent.store.outbox import Lane, Row
 from drivers.base import Clock
 from drivers.readings import Reading
 
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
+AGAIN_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -45,6 +46,8 @@ class AlarmLane:
         self._clock = clock
         self._remember_at = 0.0
         self._announced = False
+        self._again_at = 0.0
+        self._presses: dict[str, Row] = {}
 
     def handle(self, reading: Reading) -> None:
         """Judge one reading and deliver what happened."""
@@ -63,10 +66,31 @@ class AlarmLane:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
         self._send_states(now)
+        if now.monotonic >= self._again_at:
+            self._again_at = now.monotonic + AGAIN_SECONDS
+            self._announce_again()
+
+    def reset(self, button: str, *, by: str, reason: str) -> int:
+        """Close a button's incident and return its number. Raises ResetRefusedError."""
+        incident, closed = self._monitor.reset(button, self._now(), by=by, reason=reason)
+        self._deliver([closed])
+        return incident
+
+    def connected(self) -> None:
+        """Have open incidents announced again: a broker accepted us anew. Any thread may call."""
+        self._again_at = 0.0
 
     def _announce(self, now: Instant) -> None:
         self._announced = True
         self._deliver([self._monitor.started(now, self._store.outbox.numbers.void)])
+
+    def _announce_again(self) -> None:
+        """An open incident is said again, live, under the id it has, until somebody closes it."""
+        for button in self._monitor.open_incidents():
+            press = self._presses.get(button) or self._store.newest_press(button)
+            if press is not None:
+                self._presses[button] = press
+                self._publisher.offer(replace(press, again=True))
 
     def _deliver(self, events: Sequence[Event]) -> None:
         if not events:
@@ -78,6 +102,8 @@ class AlarmLane:
         durable = self._committed(self._store.save(rows, self._monitor.memory))
         for event, row in zip(events, rows, strict=True):
             self._publisher.offer(replace(row, durable=durable))
+            if isinstance(event.data, AlarmEventData) and event.data.what == "press":
+                self._presses[event.subject] = replace(row, durable=durable)
             log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
         self._send_states(self._now())
 

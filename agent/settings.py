@@ -140,6 +140,12 @@ class StateSettings(DeviceSettings):
     directory: AbsolutePath = DEFAULT_STATE_DIRECTORY
 
 
+class ControlSettings(DeviceSettings):
+    """[control]: the local socket for commands; default: in systemd's runtime directory."""
+
+    socket: AbsolutePath | None = None
+
+
 class BrokerSettings(DeviceSettings):
     """[broker]: the county's brokers, tried in turn."""
 
@@ -259,6 +265,7 @@ class SiteSettings(DeviceSettings):
 
     site: Identity
     state: StateSettings = StateSettings()
+    control: ControlSettings = ControlSettings()
     broker: BrokerSettings | None = None
     alarm_module: tuple[AlarmModule, ...] = ()
     nfc_reader: tuple[NfcReader, ...] = ()

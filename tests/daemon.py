@@ -16,6 +16,8 @@ name = "School"
 timezone = "Asia/Shanghai"
 [state]
 directory = "{directory}/state"
+[control]
+socket = "{directory}/control.sock"
 [broker]
 hosts = ["127.0.0.1:{port}"]
 """

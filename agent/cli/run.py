@@ -12,6 +12,7 @@ import structlog
 
 from agent.app import App
 from agent.clock import SystemClock
+from agent.control.protocol import socket_path
 from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
@@ -51,7 +52,8 @@ def main(argv: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    app = App(loaded.site, problems, credentials, clock)
+    control_path = socket_path(os.environ, loaded.site.control.socket)
+    app = App(loaded.site, problems, credentials, clock, control_path=control_path)
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")

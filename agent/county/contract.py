@@ -26,12 +26,16 @@ class AlarmEventData(EventData):
     """A fact of the alarm path. `what`: see docs; `incident` counts for the life of the store."""
 
     kind = "alarm"
-    what: Literal["press", "release", "trouble", "restored", "started"]
+    what: Literal["press", "release", "trouble", "restored", "closed", "started"]
     button: str | None = None
     incident: int | None = None
     press: int | None = Field(default=None, description="presses of this incident so far")
     certainty: Literal["certain", "possible"] = "certain"
     cause: Cause | None = None
+    by: str | None = Field(default=None, description="with `closed`: who, by code")
+    reason: str | None = Field(
+        default=None, description="with `closed`: why, when the input was not known to be at rest"
+    )
     blind_seconds: Measure | None = Field(
         default=None, description="with `started`: how long nobody watched the inputs"
     )

@@ -243,7 +243,8 @@ class Publisher:
         with self._lock:
             for row in self._offered:
                 source = self._alarms if row.lane is Lane.ALARM else self._events
-                source.ready.append(row)
+                if not row.again or row.id not in self._on_their_way(source):
+                    source.ready.append(row)
             self._offered.clear()
 
     def _fetch(self) -> None:
@@ -264,8 +265,11 @@ class Publisher:
                 source.fetching.add_done_callback(lambda _: self._wake.set())
 
     def _known(self, source: _Source) -> set[str]:
+        return self._on_their_way(source) | set(source.confirmed)
+
+    def _on_their_way(self, source: _Source) -> set[str]:
         flying = {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
-        return flying | {row.id for row in source.ready} | set(source.confirmed)
+        return flying | {row.id for row in source.ready}
 
     def _send(self, session: Session) -> None:
         while row := self._next():

@@ -46,6 +46,15 @@ class AlarmMemory(BaseModel):
     buttons: dict[str, ButtonMemory] = {}
 
 
+class ResetRefusedError(Exception):
+    """An incident cannot be closed now; `code` says why."""
+
+    def __init__(self, code: str, button: str) -> None:
+        super().__init__(f"{code}: {button}")
+        self.code = code
+        self.button = button
+
+
 class _Module:
     """What is known of one module since the start; nothing of it outlives a restart."""
 
@@ -121,6 +130,39 @@ class AlarmMonitor:
             for module in self._modules.values()
             for button in module.buttons
         ]
+
+    def reset(
+        self, button_id: str, now: Instant, *, by: str, reason: str = ""
+    ) -> tuple[int, Event]:
+        """Close the open incident of a button; return its number. Raises ResetRefusedError.
+
+        With its input known to be at rest; otherwise only with a reason, which is on record.
+        """
+        found = [
+            (module, button)
+            for module in self._modules.values()
+            for button in module.buttons
+            if button.id == button_id
+        ]
+        if not found:
+            raise ResetRefusedError("alarm.no_such_button", button_id)
+        module, button = found[0]
+        memory = self.memory.buttons[button_id]
+        if memory.incident is None:
+            raise ResetRefusedError("alarm.no_incident", button_id)
+        known = module.trouble is None and module.last_reply is not None
+        if known and memory.active:
+            raise ResetRefusedError("alarm.still_pressed", button_id)
+        if not known and not reason.strip():
+            raise ResetRefusedError("alarm.reason_needed", button_id)
+        incident = memory.incident
+        closed = self._event("closed", button, now, by=by, reason=None if known else reason)
+        memory.incident, memory.presses = None, 0
+        return incident, closed
+
+    def open_incidents(self) -> Sequence[str]:
+        """Return the buttons whose incident is open."""
+        return [name for name, memory in self.memory.buttons.items() if memory.incident]
 
     # -- readings
 
@@ -243,12 +285,14 @@ class AlarmMonitor:
 
     def _event(
         self,
-        what: Literal["press", "release", "trouble", "restored"],
+        what: Literal["press", "release", "trouble", "restored", "closed"],
         button: Button,
         now: Instant,
         *,
         cause: Cause | None = None,
         certainty: Literal["certain", "possible"] = "certain",
+        by: str | None = None,
+        reason: str | None = None,
     ) -> Event:
         memory = self.memory.buttons[button.id]
         return Event(
@@ -261,6 +305,8 @@ class AlarmMonitor:
                 press=memory.presses if memory.incident is not None else None,
                 certainty=certainty,
                 cause=cause,
+                by=by,
+                reason=reason,
             ),
         )
 

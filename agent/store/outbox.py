@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from agent.store.database import Database
 from agent.store.numbers import Numbers, read_meta, write_meta
@@ -57,12 +58,14 @@ class Row:
     retain: bool = False
     valid_for_seconds: int | None = None
     durable: bool = True
+    # An open incident said again: live however old it is.
+    again: bool = False
 
 
-_COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
-_INSERT = f"INSERT OR IGNORE INTO message({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
+COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
+_INSERT = f"INSERT OR IGNORE INTO message({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _WAITING = (
-    f"SELECT {_COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
+    f"SELECT {COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
 )
 
 
@@ -134,8 +137,7 @@ class Outbox:
             rows: list[Row] = []
             for values in db.execute(_WAITING):
                 if values[0] not in exclude:
-                    row = Row(*values)
-                    rows.append(replace(row, lane=Lane(row.lane)))
+                    rows.append(row_of(values))
                     if len(rows) >= limit:
                         break
             return rows
@@ -192,6 +194,12 @@ class Outbox:
             self._disk_refuses = done.exception() is not None
             for row in () if self._disk_refuses else rows:
                 self._unsaved.pop(row.id, None)
+
+
+def row_of(values: Sequence[Any]) -> Row:
+    """Return the row that `COLUMNS` of the message table hold."""
+    row = Row(*values)
+    return replace(row, lane=Lane(row.lane))
 
 
 def _values(row: Row) -> tuple[object, ...]:

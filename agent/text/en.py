@@ -190,6 +190,7 @@ SENTENCES = {
     "event.alarm.release": "panic button released: {button}",
     "event.alarm.trouble": "panic button line trouble: {button}",
     "event.alarm.restored": "panic button line restored: {button}",
+    "event.alarm.closed": "incident {incident} closed: {button}, by {by}",
     "event.alarm.started": "panic buttons watched; nobody watched for (s): {blind_seconds}",
     "event.device.lost": "device lost: {device}",
     "event.device.restored": "device back: {device}",

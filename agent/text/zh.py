@@ -181,6 +181,7 @@ SENTENCES = {
     "event.alarm.release": "一键报警松开：{button}",
     "event.alarm.trouble": "一键报警线路故障：{button}",
     "event.alarm.restored": "一键报警线路恢复：{button}",
+    "event.alarm.closed": "警情 {incident} 已复位：{button}，操作人 {by}",
     "event.alarm.started": "一键报警开始值守，此前无人值守的时间（秒）：{blind_seconds}",
     "event.device.lost": "设备失联：{device}",
     "event.device.restored": "设备恢复：{device}",

@@ -1,6 +1,7 @@
 """The real daemon seen from outside: a button on a pty, a real broker, a subscriber of its own."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -18,8 +19,6 @@ from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 from tests.daemon import Daemon, alarm_and_patrol, alarm_only
 from tests.waiting import wait_until
-
-KILLS = 30
 
 
 @pytest.fixture
@@ -220,6 +219,52 @@ def test_mosquitto_sub_sees_what_watch_sees(
     assert ids["watch"] == ids["mosquitto_sub"]
 
 
+def campus(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    socket = ["--socket", str(tmp_path / "control.sock"), "--lang", "en"]
+    command = [sys.executable, "-m", "agent", words[0], *socket, *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_technician_sees_the_incident_and_resets_it(
+    tmp_path: Path, daemon: Daemon, county: County, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.press()
+    county.wait_for(alarm("press"))
+    refused = campus(tmp_path, "alarm", "reset", "gate")
+    assert refused.returncode == 1
+    assert "still pressed" in refused.stderr
+    module.release()
+    county.wait_for(alarm("release"))
+    assert "incident 1" in campus(tmp_path, "status").stdout
+    done = campus(tmp_path, "alarm", "reset", "gate")
+    assert done.returncode == 0, done.stderr
+    closed = county.wait_for(alarm("closed")).body["data"]
+    assert (closed["incident"], closed["by"]) == (1, f"uid:{os.getuid()}")
+    county.wait_for(button(position="rest", incident=None, verdict="ok"))
+    daemon.stop()
+    gone = campus(tmp_path, "status")
+    assert gone.returncode == 1
+    assert "not running" in gone.stderr
+
+
+def test_an_open_incident_is_announced_again_live_after_a_restart(
+    daemon: Daemon, county: County, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.press()
+    press = county.wait_for(alarm("press")).body
+    module.release()
+    county.wait_for(alarm("release"))
+    daemon.kill()
+    daemon.start()
+    again = county.wait_for(lambda heard: heard.body.get("again") is True, 20).body
+    assert again["id"] == press["id"]
+    assert again["seq"] == press["seq"]
+    assert again["late"] is False
+    assert again["data"] == press["data"]
+
+
 class Guard(threading.Thread):
     """Does something again and again until told to stop."""
 
@@ -242,8 +287,15 @@ def _scanned(county: County) -> set[str]:
     return {one.body["data"]["tag_id"] for one in county.heard("event/scan")}
 
 
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [30, pytest.param(500, marks=pytest.mark.deep)])
 def test_random_kills_lose_no_press_and_no_scan(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator, truth: Truth
+    tmp_path: Path,
+    broker: Broker,
+    county: County,
+    module: ModbusSimulator,
+    truth: Truth,
+    kills: int,
 ) -> None:
     reader = Pn532Simulator(tmp_path / "reader", truth)
     reader.start()
@@ -267,14 +319,14 @@ def test_random_kills_lose_no_press_and_no_scan(
     guards = [Guard(press), Guard(tap)]
     for guard in guards:
         guard.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         time.sleep(random.uniform(0.3, 2.0))  # the moment of the kill is the random input
         daemon.kill()
         daemon.start()
     for guard in guards:
         guard.end()
     pressed = len(truth.lines("press"))
-    assert pressed > KILLS
+    assert pressed > kills
     assert len(taps) >= 3
     tapped = {f"nfca:{uid}" for uid in taps}
     try:

@@ -7,7 +7,7 @@ import pytest
 from agent.county.contract import AlarmEventData, ButtonState, Event
 from agent.findings import Verdict
 from agent.monitors import Instant
-from agent.monitors.alarm import AlarmMemory, AlarmMonitor
+from agent.monitors.alarm import AlarmMemory, AlarmMonitor, ResetRefusedError
 from agent.policy import Button
 from drivers.readings import ContactsReading, Outage, PressCountsReading, Reason
 from tests.simulated_clock import SimulatedClock
@@ -279,3 +279,63 @@ def test_blind_seconds_of_a_first_start_are_unknown() -> None:
     data = bench.monitor.started(bench.now(), None).data
     assert isinstance(data, AlarmEventData)
     assert data.blind_seconds == "unknown"
+
+
+def test_a_reset_at_rest_closes_and_the_next_press_opens_a_new_incident() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    incident, closed = bench.monitor.reset("gate", bench.now(), by="uid:1000")
+    assert incident == 1
+    assert said([closed]) == [("closed", "gate", 1, 1)]
+    assert isinstance(closed.data, AlarmEventData)
+    assert (closed.data.by, closed.data.reason) == ("uid:1000", None)
+    assert bench.state().incident is None
+    assert bench.reply(True) == [("press", "gate", 2, 1)]
+
+
+def test_a_reset_survives_a_restart() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.reset("gate", bench.now(), by="uid:1000")
+    assert bench.restart().state().incident is None
+
+
+def refusal(bench: Bench, button: str = "gate", reason: str = "") -> str:
+    with pytest.raises(ResetRefusedError) as refused:
+        bench.monitor.reset(button, bench.now(), by="uid:1000", reason=reason)
+    return refused.value.code
+
+
+def test_a_button_still_pressed_cannot_be_reset_whatever_the_reason() -> None:
+    bench = Bench()
+    bench.reply(True)
+    assert refusal(bench, reason="I say so") == "alarm.still_pressed"
+    assert bench.state().incident == 1
+
+
+def test_with_its_line_in_trouble_a_reset_needs_a_reason_and_keeps_it() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.miss(Reason.PORT_LOST)
+    assert refusal(bench) == "alarm.reason_needed"
+    assert refusal(bench, reason="  ") == "alarm.reason_needed"
+    _, closed = bench.monitor.reset("gate", bench.now(), by="uid:0", reason="module replaced")
+    assert isinstance(closed.data, AlarmEventData)
+    assert closed.data.reason == "module replaced"
+
+
+def test_after_a_start_the_input_is_not_known_to_be_at_rest() -> None:
+    bench = Bench()
+    bench.reply(True)
+    assert refusal(bench.restart()) == "alarm.reason_needed"
+
+
+def test_what_is_not_there_cannot_be_reset() -> None:
+    bench = Bench()
+    bench.reply(False)
+    assert refusal(bench) == "alarm.no_incident"
+    assert refusal(bench, "nowhere") == "alarm.no_such_button"
