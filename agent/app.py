@@ -1,7 +1,7 @@
 """The composition root: knows every part, starts them in order and stops them in reverse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
@@ -63,11 +63,13 @@ class App:
         clock: Clock,
         *,
         control_path: Path,
+        left_out: Collection[str] = (),
     ) -> None:
         self.liveness = Liveness(clock)
         self._site = site
         self._clock = clock
         self._control_path = control_path
+        self._left_out = left_out
         self._stop_order: list[Callable[[], None]] = []
         folder = site.state.directory
         with contextlib.suppress(OSError):  # the stores say so themselves
@@ -195,7 +197,8 @@ class App:
         return otherwise
 
     def _own_states(self) -> list[State]:
-        return [self._report.state(), *duty_states(self._board.verdicts, not_fitted(self._site))]
+        duties = duty_states(self._board.verdicts, not_fitted(self._site), self._left_out)
+        return [self._report.state(), *duties]
 
     def _started(self) -> Event:
         void = self._events.numbers.void or (None, None)

@@ -100,6 +100,7 @@ class RecorderBlock:
     rtsp_port: int
     password_file: Path
     channels: int = 3
+    poll_seconds: float = 0.3
 
     def text(self) -> str:
         """Return the block, polled fast and patient for a second only."""
@@ -117,7 +118,7 @@ http_port = {self.http_port}
 rtsp_port = {self.rtsp_port}
 username = "inspector"
 password = {{ file = "{self.password_file}" }}
-poll_seconds = 0.3
+poll_seconds = {self.poll_seconds}
 request_gap_seconds = 0
 reply_timeout_seconds = 1
 {channels}"""

@@ -99,5 +99,6 @@ SENTENCES: Mapping[str, str] = {
     "agent.settings": "the settings have a problem{detail}",
     "agent.missed_run": "a scheduled run was missed: {job}",
     # ---- duties
+    "duty.device_left_out": "a device of this duty is left out because its block in the settings file is bad: run config check",
     "duty.because": "{object} is {verdict}",
 }  # fmt: skip

@@ -99,5 +99,6 @@ SENTENCES: Mapping[str, str] = {
     "agent.settings": "配置有问题{detail}",
     "agent.missed_run": "定时任务未能执行：{job}",
     # ---- duties
+    "duty.device_left_out": "该职责有设备因配置文件中的内容有误而停用：请运行 config check",
     "duty.because": "{object} 为“{verdict}”",
 }  # fmt: skip

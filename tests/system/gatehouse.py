@@ -1,9 +1,9 @@
 """A whole simulated school around the real daemon, and a tap on all that its broker hands out."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -55,6 +55,12 @@ class Tap:
             self._messages.append((message.topic, bytes(message.payload)))
 
 
+class _Device(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class Gatehouse:
     """Devices, broker and county of one school; `daemon` is not started yet."""
 
@@ -85,7 +91,7 @@ class Gatehouse:
         self.county = County(self.broker.port)
         self.county.start()
         self.tap = Tap(self.broker.port)
-        for device in (self.module, *self.readers.values(), self.nvr, self.cameras):
+        for device in self._devices():
             device.start()
         broker_file = self.secret("broker", BROKER_PASSWORD)
         settings = whole_site(
@@ -100,20 +106,23 @@ class Gatehouse:
     def stop(self) -> None:
         if hasattr(self, "daemon") and self.daemon.running:
             self.daemon.kill()
-        for device in (self.module, *self.readers.values(), self.nvr, self.cameras):
+        for device in self._devices():
             device.stop()
         self.tap.stop()
         self.county.stop()
         self.broker.stop(kill=True)
 
+    def _devices(self) -> Sequence[_Device]:
+        return [self.module, *self.readers.values(), self.nvr, self.cameras]
+
     def restart(self) -> None:
         """Start the daemon, again if it runs; what an earlier run said counts no more."""
         if self.boot:
             assert self.daemon.stop()[0] == 0, self.daemon.said()
-        before = self.boot
+        before = {one.body["boot"] for one in self.county.heard("status")}
         self.daemon.start()
         birth = self.county.wait_for(
-            lambda one: one.kind == "status" and one.body["online"] and one.body["boot"] != before
+            lambda one: one.kind == "status" and one.body["boot"] not in before
         )
         self.boot = birth.body["boot"]
 
@@ -160,9 +169,7 @@ class Gatehouse:
         )
 
     def alarms(self, what: str) -> list[Heard]:
-        return [
-            one for one in self.county.heard("event/alarm") if one.body["data"]["what"] == what
-        ]
+        return [one for one in self.county.heard("event/alarm") if one.body["data"]["what"] == what]
 
     def press(self) -> Heard:
         """Press, wait for the county to hear it, let go."""

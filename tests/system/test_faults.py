@@ -135,7 +135,9 @@ def test_no_picture_ever_reaches_the_broker(whole: Gatehouse) -> None:
     captured = whole.tap.messages()
     assert len(captured) > 20
     assert any("state/camera" in topic for topic, _ in captured)
-    assert {topic: pictures_in(payload) for topic, payload in captured if pictures_in(payload)} == {}
+    assert {
+        topic: pictures_in(payload) for topic, payload in captured if pictures_in(payload)
+    } == {}
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "h264"])
