@@ -134,6 +134,10 @@ class App:
             self._problems.append(self._control.problem)
         self._stop_order.append(self._control.stop)
         watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
+        self._report.faults = lambda: [
+            *sorted(self._watch.failed),
+            *(f"{loop.name}: {what}" for loop in (alarm_loop, watch_loop) for what in loop.failed),
+        ]
 
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
@@ -185,7 +189,10 @@ class App:
         )
         nothing: dict[str, str] = {}
         told = self._read(journal.remembered(database), nothing)
-        self._equipment.restore(scans, day_maps, told)
+        try:
+            self._equipment.restore(scans, day_maps, told)
+        except Exception:
+            log.exception("nothing restored: the monitors start afresh", component="journal")
 
     def _read(self, found: "Future[T]", otherwise: T) -> T:
         try:

@@ -69,12 +69,19 @@ class DeviceThread:
                 self._poll_until_lost()
             except Exception as error:  # noqa: BLE001 - one broken device never stops another
                 self._failed(error)
-            self._driver.close()
+            self._close()
             failures = 0 if self._down_since is None else failures + 1
             low, high = BACK_OFF_SECONDS
             delay = min(high, low * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._stopping.wait(delay)
-        self._driver.close()
+        self._close()
+
+    def _close(self) -> None:
+        """Close; a driver that fails even in this is tried again like any other."""
+        try:
+            self._driver.close()
+        except Exception as error:  # noqa: BLE001 - its thread must outlive it
+            self._failed(error)
 
     def _poll_until_lost(self) -> None:
         """Poll at the set pace until the port is gone; other errors are the device's affair."""

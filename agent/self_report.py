@@ -30,6 +30,7 @@ class SelfReport:
         self._settings_problems = settings_problems
         self._started_at = started_at
         self._refused = refused
+        self.faults: Callable[[], Sequence[str]] = tuple
 
     def state(self) -> State:
         """Return the agent's state as it is now."""
@@ -65,5 +66,6 @@ class SelfReport:
         causes += [("agent.disk_slow", what) for what in self._liveness.slow_io(SLOW_IO_SECONDS)]
         if self._refused():
             causes.append(("agent.refused_by_broker", str(self._refused())))
+        causes += [("agent.fault", where) for where in self.faults()]
         causes += [("agent.settings", problem) for problem in self._settings_problems]
         return causes

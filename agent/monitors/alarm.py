@@ -89,7 +89,10 @@ class AlarmMonitor:
         if isinstance(reading, Outage):
             return self._missed(module, reading, now)
         if isinstance(reading, ContactsReading):
-            return [*self._replied(module, reading, now), *self._levels(module, reading, now)]
+            events = [*self._restored(module, now), *self._levels(module, reading, now)]
+            # Only now: a reply that could not be judged must not count as one.
+            self._replied(module, reading, now)
+            return events
         if isinstance(reading, PressCountsReading):
             return self._counts(module, reading, now)
         return ()
@@ -185,15 +188,17 @@ class AlarmMonitor:
         module.released_since.clear()
         return [self._event("trouble", button, now, cause=cause) for button in module.buttons]
 
-    def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
+    def _restored(self, module: _Module, now: Instant) -> list[Event]:
+        if module.trouble is None:
+            return []
+        return [self._event("restored", button, now) for button in module.buttons]
+
+    def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> None:
+        module.trouble = None
         module.misses = 0
         module.last_reply = now
         module.reply_seconds = [*module.reply_seconds[-REPLIES_KEPT + 1 :], reading.reply_seconds]
         self.memory.watched_until = now.wall
-        if module.trouble is None:
-            return []
-        module.trouble = None
-        return [self._event("restored", button, now) for button in module.buttons]
 
     def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
         events: list[Event] = []
