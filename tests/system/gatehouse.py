@@ -175,6 +175,6 @@ class Gatehouse:
         """Press, wait for the county to hear it, let go."""
         before = len(self.alarms("press"))
         self.module.press()
-        heard = self.county.wait_for(lambda _: len(self.alarms("press")) > before)
+        wait_until(lambda: len(self.alarms("press")) > before)
         self.module.release()
-        return heard
+        return self.alarms("press")[before]

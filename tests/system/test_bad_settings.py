@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,94 +13,110 @@ from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth
 from tests.daemon import RecorderBlock, alarm_only
 from tests.system.gatehouse import Gatehouse
+from tests.system.leaks import secret_in
 
-SECOND_PASSWORD = "Second-pass/1234 ö"
-
-
-@pytest.fixture
-def school(tmp_path: Path) -> Iterator[Gatehouse]:
-    school = Gatehouse(tmp_path)
-    yield school
-    school.stop()
+EXPOSED = "Second-pass/1234 ö"
+LEFT_OUT = {
+    "misspelt": ('driver = "hikvision"', 'driver = "hikvison"'),
+    "bare": ('id = "bare-1"', 'id = "Bare 1"'),  # which leaves it without any channel
+}
 
 
-@pytest.fixture
-def second() -> Iterator[HikvisionSimulator]:
-    """One more recorder, with a truth log of its own."""
-    recorder = HikvisionSimulator(Truth(), password=SECOND_PASSWORD, days={1: 40})
+@pytest.fixture(scope="module")
+def others() -> Iterator[HikvisionSimulator]:
+    """The recorder whose password all can read, with a truth log of its own."""
+    recorder = HikvisionSimulator(Truth(), password=EXPOSED, days={1: 40})
     recorder.start()
     yield recorder
     recorder.stop()
 
 
-def block(school: Gatehouse, second: HikvisionSimulator, mode: int = 0o600) -> RecorderBlock:
-    secret = school.secret("second", SECOND_PASSWORD, mode)
-    return RecorderBlock("second", second.port, school.cameras.port, secret, channels=1)
-
-
-def problems_told(school: Gatehouse) -> str:
-    """Return what the county is told of the settings."""
-    school.expect("agent/agent", "warn", "agent.settings")
-    causes = school.newest("agent/agent")["causes"]
-    return "; ".join(one["params"]["detail"] for one in causes if one["code"] == "agent.settings")
-
-
-def everything_else_works(school: Gatehouse) -> None:
-    school.expect("recorder/nvr", "ok")
-    school.expect("reader/reader", "ok")
-    school.press()
-
-
-def test_a_password_that_others_can_read_costs_its_recorder_alone(
-    school: Gatehouse, second: HikvisionSimulator
-) -> None:
-    school.start(block(school, second, mode=0o644))
+@pytest.fixture(scope="module")
+def school(
+    others: HikvisionSimulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gatehouse]:
+    """One good recorder, one whose password all can read, and two whose blocks are wrong."""
+    school = Gatehouse(tmp_path_factory.mktemp("school"))
+    secret = school.secret("exposed", EXPOSED, mode=0o644)
+    exposed = RecorderBlock("exposed", others.port, school.cameras.port, secret, channels=1)
+    bad = [replace(school.recorder, id=name, channels=1) for name in LEFT_OUT]
+    school.start(exposed, *bad, change=spoilt)
     school.restart()
-    everything_else_works(school)
-    told = problems_told(school)
-    assert "second" in told
-    assert str(school.directory / "second.secret") in told
-    assert school.verdict("recorder/second")[0] == "unknown"
-    assert second.truth.lines() == []
-    check = subprocess.run(
-        [sys.executable, "-m", "agent", "config", "check", "--json", str(school.daemon.config)],
+    yield school
+    school.stop()
+
+
+def spoilt(settings: str) -> str:
+    for name, (good, bad) in LEFT_OUT.items():
+        head, mark, tail = settings.partition(f'id = "{name}"\n')
+        assert good in tail
+        settings = head + mark + tail.replace(good, bad, 1)
+    return settings
+
+
+def check(school: Gatehouse) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "agent", "config", "check", "--json", "--lang", "en"]
+    return subprocess.run(
+        [*command, str(school.daemon.config)],
         capture_output=True,
+        text=True,
+        encoding="utf-8",
         timeout=60,
         check=False,
     )
-    assert check.returncode == 2
-    problem = json.loads(check.stdout)["problems"][0]
-    assert (problem["code"], problem["device"]) == ("credential.exposed", "second")
-    captured = [payload for _, payload in school.tap.messages()]
-    for said in (*captured, check.stdout, check.stderr, school.daemon.said().encode()):
-        assert SECOND_PASSWORD.encode() not in said
 
 
-@pytest.mark.parametrize(
-    ("good", "bad"),
-    [
-        ('driver = "hikvision"\n', 'driver = "hikvison"\n'),
-        # The recorder is left without any channel.
-        ('id = "second-1"', 'id = "Second 1"'),
-    ],
-)
-def test_a_bad_device_block_costs_that_device_alone(
-    school: Gatehouse, second: HikvisionSimulator, good: str, bad: str
-) -> None:
-    def spoilt(settings: str) -> str:
-        head, name, tail = settings.partition('id = "second"\n')
-        assert good in tail
-        return head + name + tail.replace(good, bad, 1)
+def test_everything_that_is_right_works(school: Gatehouse) -> None:
+    school.expect("recorder/nvr", "ok")
+    school.expect("reader/reader", "ok")
+    assert school.press().body["durable"] is True
+    assert school.daemon.running
 
-    school.start(block(school, second), change=spoilt)
-    school.restart()
-    everything_else_works(school)
-    assert f"{school.daemon.config}:" in problems_told(school)
+
+def test_the_agent_names_what_it_left_out(school: Gatehouse) -> None:
+    school.expect("agent/agent", "warn", "agent.settings")
+    causes = school.newest("agent/agent")["causes"]
+    told = [one["params"]["detail"] for one in causes if one["code"] == "agent.settings"]
+    assert len(told) == 3
+    assert sum(one.startswith(f"{school.daemon.config}:") for one in told) == 2
+    assert any(
+        one.startswith("exposed: ") and str(school.directory / "exposed.secret") in one
+        for one in told
+    )
     status = school.county.wait_for(lambda one: one.kind == "status" and one.body["online"])
-    assert "agent.settings" in status.body["problems"]
-    # What is not watched is not well.
+    assert status.body["problems"].count("agent.settings") == 3
+    problems = json.loads(check(school).stdout)["problems"]
+    assert {problem["device"] for problem in problems} == {"misspelt", "recorder.3.channel.0"}
+
+
+def test_what_is_left_out_is_never_asked_and_never_well(
+    school: Gatehouse, others: HikvisionSimulator
+) -> None:
+    school.expect("recorder/exposed", "unknown")
+    school.expect("camera/exposed-1", "unknown")
     for duty in ("recordings", "pictures"):
         school.expect(f"duty/{duty}", "unknown", "duty.device_left_out")
+    assert others.truth.lines() == []
+
+
+def test_a_password_that_others_can_read_is_not_repeated(school: Gatehouse) -> None:
+    settings = school.daemon.config.read_text(encoding="utf-8")
+    school.daemon.config.write_text(unspoilt(settings), encoding="utf-8")
+    checked = check(school)
+    school.daemon.config.write_text(settings, encoding="utf-8")
+    assert checked.returncode == 2
+    problem = json.loads(checked.stdout)["problems"][0]
+    assert (problem["code"], problem["device"]) == ("credential.exposed", "exposed")
+    captured = [payload for _, payload in school.tap.messages()]
+    log = school.daemon.said().encode()
+    for said in (*captured, log, checked.stdout.encode(), checked.stderr.encode()):
+        assert not secret_in(said, EXPOSED)
+
+
+def unspoilt(settings: str) -> str:
+    for good, bad in LEFT_OUT.values():
+        settings = settings.replace(bad, good)
+    return settings
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,6 @@ def press_in_time(school: Gatehouse) -> None:
         ("html", "unknown.malformed"),
         ("status_with_200", "unknown.not_supported"),
         ("busy", "unknown.busy"),
-        ("silent", "unknown.timeout"),
     ],
 )
 def test_a_recorder_that_answers_badly_is_unknown_by_name(
