@@ -40,10 +40,12 @@ def school(
     secret = school.secret("exposed", EXPOSED, mode=0o644)
     exposed = RecorderBlock("exposed", others.port, school.cameras.port, secret, channels=1)
     bad = [replace(school.recorder, id=name, channels=1) for name in LEFT_OUT]
-    school.start(exposed, *bad, change=spoilt)
-    school.restart()
-    yield school
-    school.stop()
+    try:
+        school.start(exposed, *bad, change=spoilt)
+        school.restart()
+        yield school
+    finally:
+        school.stop()
 
 
 def spoilt(settings: str) -> str:

@@ -24,10 +24,12 @@ CAMERAS = [f"camera/nvr-{number}" for number in range(1, CHANNELS + 1)]
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
     """One run of the daemon for all faults here; each test leaves the school whole."""
     school = Gatehouse(tmp_path_factory.mktemp("school"))
-    school.start()
-    school.restart()
-    yield school
-    school.stop()
+    try:
+        school.start()
+        school.restart()
+        yield school
+    finally:
+        school.stop()
 
 
 @pytest.fixture

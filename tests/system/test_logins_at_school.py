@@ -14,9 +14,11 @@ def school(tmp_path: Path) -> Iterator[Gatehouse]:
     school = Gatehouse(tmp_path)
     # Slow enough that the cameras get a turn between two questions that hang.
     school.recorder = replace(school.recorder, poll_seconds=2)
-    school.start()
-    yield school
-    school.stop()
+    try:
+        school.start()
+        yield school
+    finally:
+        school.stop()
 
 
 def refused(school: Gatehouse) -> None:
