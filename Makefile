@@ -15,7 +15,7 @@ venv: .venv/.installed ## the locked Python environment in .venv
 .venv/.installed: requirements.lock pyproject.toml
 	python3 -m venv .venv
 	$(PY) -m pip install --quiet -r requirements.lock
-	$(PY) -m pip install --quiet --no-deps -e .
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 debian: ## the independent programs that check us, from Debian
@@ -45,8 +45,8 @@ $(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm, bench-cameras, bench-nfc: o
 	@$(PY) -m tests.benchmarks.$*
 
 lock: venv ## refresh requirements.lock from pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-emit-index-url \
-	  --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
 
 clean: ## remove what was built
 	rm -rf .venv build dist *.egg-info

@@ -1,7 +1,7 @@
 """The composition root: knows every part, starts them in order and stops them in reverse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from agent.control.verbs import verbs
 from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import AgentEventData, Event, State
 from agent.county.messages import ClockQuality, Composer
-from agent.county.publisher import Publisher
+from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics
@@ -65,11 +65,13 @@ class App:
         clock: Clock,
         *,
         control_path: Path,
+        left_out: Collection[str] = (),
     ) -> None:
         self.liveness = Liveness(clock)
         self._site = site
         self._clock = clock
         self._control_path = control_path
+        self._left_out = left_out
         self._stop_order: list[Callable[[], None]] = []
         folder = site.state.directory
         with contextlib.suppress(OSError):  # the stores say so themselves
@@ -96,6 +98,7 @@ class App:
             *outboxes,
             clock,
             self.liveness.beat("publisher"),
+            status_seconds=site.broker.status_seconds if site.broker else STATUS_SECONDS,
         )
         self._board = StateBoard(clock)
         self._report = SelfReport(
@@ -149,6 +152,10 @@ class App:
             self._problems.append(self._control.problem)
         self._stop_order.append(self._control.stop)
         watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
+        self._report.faults = lambda: [
+            *sorted(self._watch.failed),
+            *(f"{loop.name}: {what}" for loop in (alarm_loop, watch_loop) for what in loop.failed),
+        ]
 
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
@@ -200,7 +207,10 @@ class App:
         )
         nothing: dict[str, str] = {}
         told = self._read(journal.remembered(database), nothing)
-        self._equipment.restore(scans, day_maps, told)
+        try:
+            self._equipment.restore(scans, day_maps, told)
+        except Exception:
+            log.exception("nothing restored: the monitors start afresh", component="journal")
 
     def _read(self, found: "Future[T]", otherwise: T) -> T:
         try:
@@ -212,7 +222,8 @@ class App:
         return otherwise
 
     def _own_states(self) -> list[State]:
-        return [self._report.state(), *duty_states(self._board.verdicts, not_fitted(self._site))]
+        duties = duty_states(self._board.verdicts, not_fitted(self._site), self._left_out)
+        return [self._report.state(), *duties]
 
     def _started(self) -> Event:
         void = self._events.numbers.void or (None, None)

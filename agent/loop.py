@@ -31,13 +31,14 @@ class Loop:
         *,
         tick_seconds: float,
     ) -> None:
+        self.name = name
         self._handle = handle
         self._tick = tick
         self._clock = clock
         self._beat = beat
         self._tick_seconds = tick_seconds
         self._inbox: queue.SimpleQueue[Reading | Callable[[], None] | None] = queue.SimpleQueue()
-        self._failed: set[str] = set()
+        self.failed: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -91,6 +92,6 @@ class Loop:
         try:
             call()
         except Exception:
-            if what not in self._failed:
-                self._failed.add(what)
+            if what not in self.failed:
+                self.failed.add(what)
                 log.exception("loop failed", device=what)

@@ -33,6 +33,7 @@ class SelfReport:
         self._started_at = started_at
         self._refused = refused
         self._can_be_acknowledged = can_be_acknowledged
+        self.faults: Callable[[], Sequence[str]] = tuple
 
     def state(self) -> State:
         """Return the agent's state as it is now."""
@@ -77,5 +78,6 @@ class SelfReport:
             causes.append(("agent.refused_by_broker", str(self._refused())))
         if not self._can_be_acknowledged:
             causes.append(("agent.no_county_key", ""))
+        causes += [("agent.fault", where) for where in self.faults()]
         causes += [("agent.settings", problem) for problem in self._settings_problems]
         return causes

@@ -166,6 +166,7 @@ class BrokerSettings(DeviceSettings):
     """[broker]: the county's brokers, tried in turn."""
 
     hosts: tuple[HostPort, ...] = Field(min_length=1)
+    status_seconds: float = Field(default=60, ge=1, le=3600)
     username: Text | None = Field(default=None, description="default: the site's id")
     password: SecretReference | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent.county.contract import State
-from agent.findings import Verdict
+from agent.findings import Cause, Verdict
 from drivers.base import Clock
 
 REFRESH_SHARE = 1 / 3  # two refreshes may be lost before a state goes stale
@@ -35,6 +35,14 @@ class StateBoard:
     def forget_sent(self) -> None:
         """Send everything again: a new connection may be a new broker."""
         self._sent = {}
+
+    def doubt(self, states: Iterable[State]) -> None:
+        """Hold these to be unknown; what was sent of them grows stale."""
+        internal = Cause(code="unknown.internal")
+        for state in states:
+            data = state.data.model_copy(update={"verdict": Verdict.UNKNOWN, "causes": (internal,)})
+            self._newest[state.data.kind, state.id] = state.model_copy(update={"data": data})
+            self._sent.pop((state.data.kind, state.id), None)
 
     def verdicts(self, kind: str) -> dict[str, Verdict]:
         """Return the newest verdict of every object of a kind."""

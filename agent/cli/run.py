@@ -16,6 +16,7 @@ from agent.control.protocol import socket_path
 from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
+from agent.settings_checks import duties_without
 from agent.site_file import load_site
 from agent.text import language, printable, sentence
 
@@ -53,7 +54,14 @@ def main(argv: Sequence[str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
 
     control_path = socket_path(os.environ, loaded.site.control.socket)
-    app = App(loaded.site, problems, credentials, clock, control_path=control_path)
+    app = App(
+        loaded.site,
+        problems,
+        credentials,
+        clock,
+        control_path=control_path,
+        left_out=duties_without(loaded.left_out),
+    )
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")

@@ -54,6 +54,8 @@ class Publisher:
         events: Outbox,
         clock: Clock,
         beat: Beat,
+        *,
+        status_seconds: float = STATUS_SECONDS,
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
@@ -79,6 +81,7 @@ class Publisher:
         self._try_again_at = 0.0
         self._failures = 0
         self._mqtt5_next = True
+        self._status_seconds = status_seconds
         self._status_due = 0.0
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -240,7 +243,7 @@ class Publisher:
             self._own.append(self._status.online)
         else:
             return
-        self._status_due = now + STATUS_SECONDS
+        self._status_due = now + self._status_seconds
         self._alarms.more_on_disk = self._events.more_on_disk = True
 
     # -- rows

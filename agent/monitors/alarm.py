@@ -69,7 +69,9 @@ class AlarmMonitor:
         if isinstance(reading, Outage):
             return self._missed(module, reading, now)
         if isinstance(reading, ContactsReading):
-            return [*self._replied(module, reading, now), *self._levels(module, reading, now)]
+            # First of all: a reply that cannot be judged must not count as one.
+            levels = self._levels(module, reading, now)
+            return [*self._replied(module, reading, now), *levels]
         if isinstance(reading, PressCountsReading):
             return self._counts(module, reading, now)
         return ()

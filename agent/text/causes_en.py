@@ -114,7 +114,9 @@ SENTENCES: Mapping[str, str] = {
     "agent.refused_by_broker": "the county's broker refused messages: check the account's rights{detail}",
     "agent.no_county_key": "no key of the county is set, so nobody can confirm having seen an alarm",
     "agent.settings": "the settings have a problem{detail}",
+    "agent.fault": "an error of our own, what it concerns is not watched; send the log to support{detail}",
     "agent.missed_run": "a scheduled run was missed: {job}",
     # ---- duties
+    "duty.device_left_out": "a device of this duty is left out because its block in the settings file is bad: run config check",
     "duty.because": "{object} is {verdict}",
 }  # fmt: skip

@@ -114,7 +114,9 @@ SENTENCES: Mapping[str, str] = {
     "agent.refused_by_broker": "县平台拒收了消息：请核对账号权限{detail}",
     "agent.no_county_key": "没有配置县平台的确认密钥，无法确认有人看到警情",
     "agent.settings": "配置有问题{detail}",
+    "agent.fault": "软件内部出错，相关内容未受监视，请把日志发给技术支持{detail}",
     "agent.missed_run": "定时任务未能执行：{job}",
     # ---- duties
+    "duty.device_left_out": "该职责有设备因配置文件中的内容有误而停用：请运行 config check",
     "duty.because": "{object} 为“{verdict}”",
 }  # fmt: skip
