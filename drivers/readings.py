@@ -90,7 +90,10 @@ class LoopState(StrEnum):
 
 
 class ChallengeResult(StrEnum):
-    """Whether what comes back over the loop goes away with its feed."""
+    """Whether what comes back over the loop at rest goes away with its feed.
+
+    It stays `not_yet` where nothing comes back: off rest, and with one pole that is open at rest.
+    """
 
     NOT_YET = "not_yet"
     PASSED = "passed"

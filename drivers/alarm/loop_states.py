@@ -42,6 +42,11 @@ class SettledLoop:
         """Tell whether the last sample showed nothing new."""
         return self._seen is not None and self._seen is self.state
 
+    @property
+    def resting(self) -> bool:
+        """Tell whether it is quiet at rest; while pressed, the next press may be near."""
+        return self.quiet and self.state is LoopState.REST
+
     def take(self, seen: LoopState, at: float) -> bool:
         """Take one sample made at monotonic `at`; tell whether it changed the state."""
         if seen is not self._seen:

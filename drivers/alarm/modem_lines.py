@@ -132,9 +132,6 @@ class ModemLinesDriver:
 
     def _sample(self) -> bool:
         """Look once; tell whether there is something new to say."""
-        if self._clock.monotonic() >= self._confirm_due:
-            self._port.set_feed(on=True)
-            self._confirm_due = self._clock.monotonic() + CONFIRM_EVERY_SECONDS
         self._lines = self._port.read_lines()
         now = self._clock.monotonic()
         self._longest_gap = max(self._longest_gap, now - self._sampled_at)
@@ -142,18 +139,25 @@ class ModemLinesDriver:
         seen = loop_state(self._lines, self._settings.closed_at_rest, self._settings.open_at_rest)
         if self._loop.take(seen, now):
             return True
-        # Only a line that is on can go off, and a button on its way must not be missed.
-        if now < self._challenge_due or not self._loop.quiet or not self._lines & self._watched:
-            return False
-        before, self._challenge = self._challenge, self._challenged()
+        # Both below take the eyes off the lines: never while the button is on its way.
+        if self._loop.quiet and now >= self._confirm_due:
+            self._port.set_feed(on=True)
+            self._confirm_due = self._clock.monotonic() + CONFIRM_EVERY_SECONDS
+        elif self._loop.resting and now >= self._challenge_due and self._lines & self._watched:
+            return self._challenged()
+        return False
+
+    def _challenged(self) -> bool:
+        """Drop the feed, and once more if a line stays on: a slow adapter is no fault yet.
+
+        Tells whether the result is another than before.
+        """
+        passed = self._goes_off_with_feed() or self._goes_off_with_feed()
+        before = self._challenge
+        self._challenge = ChallengeResult.PASSED if passed else ChallengeResult.FAILED
         self._challenge_due = self._clock.monotonic() + self._settings.challenge_seconds
         self._loop.look_away()
         return self._challenge is not before
-
-    def _challenged(self) -> ChallengeResult:
-        """Drop the feed, and once more if a line stays on: a slow adapter is no fault yet."""
-        passed = self._goes_off_with_feed() or self._goes_off_with_feed()
-        return ChallengeResult.PASSED if passed else ChallengeResult.FAILED
 
     def _goes_off_with_feed(self) -> bool:
         self._port.set_feed(on=False)
