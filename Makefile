@@ -3,7 +3,7 @@ BIN := .venv/bin
 DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
-BENCHES := alarm cameras nfc
+BENCHES := alarm cameras nfc modem_lines
 
 .PHONY: help venv debian test check deep demo bench $(BENCHES:%=bench-%) lock clean
 
@@ -41,12 +41,12 @@ demo: venv ## a simulated school watched by the real agent, about a minute (DEMO
 
 bench: $(BENCHES:%=bench-%) ## every benchmark, one JSON line a figure
 
-$(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm, bench-cameras, bench-nfc: one of them)
+$(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm and so on: one of them)
 	@$(PY) -m tests.benchmarks.$*
 
 lock: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe --no-header --no-emit-index-url \
-	  --no-emit-trusted-host --no-emit-find-links --allow-unsafe -o requirements.lock pyproject.toml
+	  --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
 
 clean: ## remove what was built
 	rm -rf .venv build dist *.egg-info

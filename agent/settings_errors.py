@@ -43,6 +43,8 @@ _OWN = frozenset(
         "bad_host_port",
         "bad_tag",
         "blank",
+        "loop_poles",
+        "no_modem_lines",
         "not_absolute",
         "secret_place",
     }

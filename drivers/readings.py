@@ -73,6 +73,47 @@ class PressCountsReading(Reading):
     counts: tuple[int, ...]
 
 
+ModemLine = Literal["cts", "dsr", "cd", "ri"]
+
+
+class LoopState(StrEnum):
+    """What the poles of one button show, the feed being up; `open` and `short` are of no button.
+
+    With one pole there is no third state: one that is closed at rest reads a cut wire as `pressed`,
+    one that is open at rest reads it as `rest`.
+    """
+
+    REST = "rest"
+    PRESSED = "pressed"
+    OPEN = "open"
+    SHORT = "short"
+
+
+class ChallengeResult(StrEnum):
+    """Whether what comes back over the loop at rest goes away with its feed.
+
+    It stays `not_yet` where nothing comes back: off rest, and with one pole that is open at rest.
+    """
+
+    NOT_YET = "not_yet"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class LoopReading(Reading):
+    """A button's loop over RS-232 modem lines, its contacts' bouncing waited out.
+
+    `lines` are the inputs asserted at this instant, `longest_gap_seconds` is how long nobody
+    looked at them at a time since the last reading.
+    """
+
+    kind: Literal["loop"] = "loop"
+    lines: tuple[ModemLine, ...]
+    state: LoopState
+    challenge: ChallengeResult
+    longest_gap_seconds: float
+
+
 class ReaderReading(Reading):
     """The NFC reader answered and can see cards."""
 
@@ -202,6 +243,7 @@ AnyReading = Annotated[
     Outage
     | ContactsReading
     | PressCountsReading
+    | LoopReading
     | ReaderReading
     | ScanReading
     | RecorderReading

@@ -1,17 +1,34 @@
 """A serial port with one owner thread: the only door to pyserial."""
 
 import contextlib
+import errno
 import fcntl
+import sys
 import termios
+from typing import Literal
 
 import serial
+import serial.rfc2217
 
 from drivers.base import Clock
-from drivers.errors import PortLostError
+from drivers.errors import DriverError, PortLostError, UnsupportedDeviceError
+from drivers.readings import ModemLine
 
 # What pyserial raises when an adapter is pulled: SerialException and bare OSError, but also
 # termios.error (pyserial#417), TypeError (a closed descriptor) and ValueError (rs485 on a pty).
 _LOSSES = (OSError, termios.error, TypeError, ValueError)
+
+# A terminal server acknowledges what it is told within this, or the line to it is lost.
+ANSWER_SECONDS = 1.0
+
+# Which bit tells of which input: ioctl_tty(2) TIOCMGET, and NOTIFY-MODEMSTATE of RFC 2217 3.
+_TTY_BITS: dict[ModemLine, int] = {
+    "cts": termios.TIOCM_CTS,
+    "dsr": termios.TIOCM_DSR,
+    "cd": termios.TIOCM_CD,
+    "ri": termios.TIOCM_RI,
+}
+_RFC2217_BITS: dict[ModemLine, int] = {"cts": 0x10, "dsr": 0x20, "ri": 0x40, "cd": 0x80}
 
 
 class SerialPort:
@@ -21,12 +38,20 @@ class SerialPort:
     """
 
     def __init__(
-        self, url: str, baud: int, clock: Clock, *, parity: str = "N", stop_bits: int = 1
+        self,
+        url: str,
+        baud: int,
+        clock: Clock,
+        *,
+        parity: str = "N",
+        stop_bits: int = 1,
+        feed: Literal["dtr", "rts"] | None = None,
     ) -> None:
         self.url = url
         self.baud = baud
         self._parity = parity
         self._stop_bits = stop_bits
+        self._feed = feed
         self._clock = clock
         self._serial: serial.Serial | None = None
 
@@ -38,16 +63,23 @@ class SerialPort:
     def open(self) -> None:
         """Open exclusively; the by-id link is resolved anew each time. Raises PortLostError."""
         self.close()
+        remote = self.url.startswith("rfc2217://")
         try:
             port = serial.serial_for_url(
-                self.url,
+                f"{self.url}?timeout={ANSWER_SECONDS}" if remote else self.url,
                 self.baud,
                 parity=self._parity,
                 stopbits=self._stop_bits,
                 timeout=0,
-                write_timeout=1.0,
+                # pyserial's RFC 2217 client refuses a write timeout; its socket has one of 5 s.
+                write_timeout=None if remote else 1.0,
                 exclusive=True,
+                do_not_open=True,
             )
+            if self._feed is not None:
+                # The other output stays down: what comes back must come from the feed.
+                port.dtr, port.rts = self._feed == "dtr", self._feed == "rts"
+            port.open()
             if isinstance(port, serial.Serial) and port.fd is not None:
                 # flock keeps out only those who ask for it too; TIOCEXCL keeps out the rest.
                 fcntl.ioctl(port.fd, termios.TIOCEXCL)
@@ -103,6 +135,44 @@ class SerialPort:
                 return swallowed
             swallowed += 1
             self.discard_input()
+
+    def read_lines(self) -> frozenset[ModemLine]:
+        """Return the modem inputs asserted at one instant.
+
+        Raises PortLostError, or UnsupportedDeviceError where the port has no modem lines.
+        """
+        port = self._held()
+        try:
+            # pyserial's RFC 2217 client hands out the last lines it heard of for ever; only
+            # reading tells that the connection is gone. Nobody sends anything worth keeping.
+            port.read(64)
+            if isinstance(port, serial.rfc2217.Serial):
+                bits, table = port.get_modem_state(), _RFC2217_BITS
+            else:
+                answer = fcntl.ioctl(port.fileno(), termios.TIOCMGET, bytes(4))
+                bits, table = int.from_bytes(answer, sys.byteorder), _TTY_BITS
+        except _LOSSES as error:
+            raise self._no_lines(error) from error
+        return frozenset(line for line, bit in table.items() if bits & bit)
+
+    def set_feed(self, *, on: bool) -> None:
+        """Raise or drop the output that feeds a loop; a terminal server must acknowledge it.
+
+        Raises PortLostError, or UnsupportedDeviceError where the port has no modem lines.
+        """
+        port = self._held()
+        try:
+            setattr(port, self._feed or "dtr", on)
+        except _LOSSES as error:
+            raise self._no_lines(error) from error
+
+    def _no_lines(self, error: Exception) -> DriverError:
+        if isinstance(error, OSError) and error.errno in (errno.ENOTTY, errno.EINVAL):
+            self.close()
+            return UnsupportedDeviceError(
+                f"serial port {self.url} has no modem lines: use a real RS-232 port or adapter"
+            )
+        return self._lost("using its modem lines", error)
 
     def _held(self) -> serial.Serial:
         if self._serial is None:

@@ -109,6 +109,10 @@ SENTENCES = {
     "config.bad_host_port": "{key} must be host:port, such as mqtt.example.edu:1883",
     "config.bad_key": "{key} must be an Ed25519 public key, 32 bytes in base64",
     "config.bad_tag": "{key} must be kind:number in upper-case hex, such as nfca:04A1B2C3D4E580",
+    "config.no_modem_lines": (
+        "{key} must be a device path or rfc2217://host:port: others have no modem lines"
+    ),
+    "config.loop_poles": "give closed_at_rest, open_at_rest or both, on different lines",
     "config.not_absolute": "{key} must be an absolute path, beginning with /",
     "config.bad_credential": "{key} must be a file name in the credentials directory, no path",
     "config.secret_place": "give exactly one of credential and file",

@@ -109,6 +109,8 @@ SENTENCES = {
     "config.bad_host_port": "{key} 应为 主机:端口，如 mqtt.example.edu:1883",
     "config.bad_key": "{key} 必须是 32 字节 Ed25519 公钥的 base64",
     "config.bad_tag": "{key} 应为 制式:卡号，卡号为大写十六进制，如 nfca:04A1B2C3D4E580",
+    "config.no_modem_lines": ("{key} 应为设备路径或 rfc2217://主机:端口，其他写法读不到串口控制线"),
+    "config.loop_poles": "closed_at_rest 和 open_at_rest 至少写一个，且不能是同一根线",
     "config.not_absolute": "{key} 应为绝对路径，以 / 开头",
     "config.bad_credential": "{key} 应为凭据目录中的文件名，不带路径",
     "config.secret_place": "credential 和 file 必须且只能写一个",

@@ -1,4 +1,8 @@
-"""What every driver promises, shown over the real wire. A new driver is a new row in RIGS."""
+"""What every driver promises, shown over the real wire. A new driver is a new row in RIGS.
+
+Most devices answer when asked: their drivers are rows in ANSWERING, and must bear silence and
+garbled answers too. A contact on a wire only shows its state and can do neither.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +18,7 @@ from pydantic import SecretStr
 from agent.clock import SystemClock
 from agent.store.login_budget import FileLoginBudget
 from drivers.alarm.modbus import ModbusDriver, ModbusSettings
+from drivers.alarm.modem_lines import ModemLinesDriver, ModemLinesSettings
 from drivers.base import Clock, Driver
 from drivers.errors import (
     DeviceTimeoutError,
@@ -27,6 +32,7 @@ from drivers.recorder.gate import RecorderGate
 from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings
 from simulators.hikvision import HikvisionSimulator
 from simulators.modbus import ModbusSimulator
+from simulators.modem_lines import ModemLinesSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 
@@ -46,6 +52,10 @@ class Rig(Protocol):
 
     def unplug(self) -> None:
         """Take the device away; a second time does nothing."""
+
+
+class AnsweringRig(Rig, Protocol):
+    """A device that answers when it is asked."""
 
     def silence(self) -> None:
         """Let the device stay connected and answer nothing."""
@@ -161,11 +171,33 @@ class HikvisionRig:
         self._simulator.fault, self._simulator.fault_count = "truncated", 1
 
 
-RIGS: dict[str, Callable[[Path], Rig]] = {
+class ModemLinesRig:
+    """A button behind a terminal server."""
+
+    def __init__(self, directory: Path) -> None:
+        self._simulator = ModemLinesSimulator(Truth(), directory.name)
+        self._simulator.plug()
+        self._simulator.unplug()
+
+    def driver(self, clock: Clock) -> Driver:
+        settings = ModemLinesSettings(
+            id="dut", port=self._simulator.url, closed_at_rest="cts", open_at_rest="dsr"
+        )
+        return ModemLinesDriver(settings, clock)
+
+    def plug(self) -> None:
+        self._simulator.plug()
+
+    def unplug(self) -> None:
+        self._simulator.unplug()
+
+
+ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "pn532": Pn532Rig,
     "modbus": ModbusRig,
     "hikvision": HikvisionRig,
 }
+RIGS: dict[str, Callable[[Path], Rig]] = {**ANSWERING, "modem_lines": ModemLinesRig}
 
 
 @pytest.fixture(params=RIGS)
@@ -175,9 +207,23 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     made.unplug()
 
 
+@pytest.fixture(params=ANSWERING)
+def answering_rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnsweringRig]:
+    made = ANSWERING[request.param](tmp_path)
+    yield made
+    made.unplug()
+
+
 @pytest.fixture
 def driver(rig: Rig) -> Iterator[Driver]:
     made = rig.driver(SystemClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def answering_driver(answering_rig: AnsweringRig) -> Iterator[Driver]:
+    made = answering_rig.driver(SystemClock())
     yield made
     made.close()
 
@@ -194,6 +240,11 @@ def poll_until_good(driver: Driver, tries: int = 3) -> Sequence[Reading]:
         except DriverError:
             continue
     return poll(driver)
+
+
+def test_only_a_contact_on_a_wire_is_spared_silence_and_garble() -> None:
+    assert set(RIGS) - set(ANSWERING) == {"modem_lines"}
+    assert set(ANSWERING) < set(RIGS)
 
 
 def test_making_a_driver_touches_nothing(rig: Rig) -> None:
@@ -213,7 +264,10 @@ def test_readings_are_frozen_ordered_and_aware(rig: Rig, driver: Driver) -> None
     assert readings == sorted(readings, key=lambda reading: reading.observed_at)
 
 
-def test_a_silent_device_costs_no_more_than_the_deadline(rig: Rig, driver: Driver) -> None:
+def test_a_silent_device_costs_no_more_than_the_deadline(
+    answering_rig: AnsweringRig, answering_driver: Driver
+) -> None:
+    rig, driver = answering_rig, answering_driver
     rig.plug()
     driver.open()
     rig.silence()
@@ -236,7 +290,10 @@ def test_a_deadline_in_the_past_is_a_timeout(rig: Rig, driver: Driver) -> None:
     assert poll_until_good(driver)
 
 
-def test_a_garbled_reply_is_an_error_and_the_next_one_is_read(rig: Rig, driver: Driver) -> None:
+def test_a_garbled_reply_is_an_error_and_the_next_one_is_read(
+    answering_rig: AnsweringRig, answering_driver: Driver
+) -> None:
+    rig, driver = answering_rig, answering_driver
     rig.plug()
     driver.open()
     poll(driver)
