@@ -21,12 +21,20 @@ class SerialPort:
     """
 
     def __init__(
-        self, url: str, baud: int, clock: Clock, *, parity: str = "N", stop_bits: int = 1
+        self,
+        url: str,
+        baud: int,
+        clock: Clock,
+        *,
+        parity: str = "N",
+        stop_bits: int = 1,
+        data_bits: int = 8,
     ) -> None:
         self.url = url
         self.baud = baud
         self._parity = parity
         self._stop_bits = stop_bits
+        self._data_bits = data_bits
         self._clock = clock
         self._serial: serial.Serial | None = None
 
@@ -42,6 +50,7 @@ class SerialPort:
             port = serial.serial_for_url(
                 self.url,
                 self.baud,
+                bytesize=self._data_bits,
                 parity=self._parity,
                 stopbits=self._stop_bits,
                 timeout=0,
