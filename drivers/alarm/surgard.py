@@ -61,18 +61,19 @@ class _Said:
 
 @dataclass
 class _Answer:
-    """What the newest line is waiting for: NAK, or an ACK once `said` is confirmed."""
+    """What the newest line is waiting for: NAK, or an ACK once all that came with it is owned."""
 
     code: bytes
     heard_at: float
-    said: _Said | None = None
+    lines: tuple[_Said, ...] = ()
 
 
 class SurgardDriver:
     """Hands over each line and answers it after `confirm`: what is not answered comes again.
 
     An answer carries no number, so only the newest line is ever answered, only while nothing
-    follows it and the receiver still waits: a late ACK would make it forget another line.
+    follows it and the receiver still waits: a late ACK would make it forget another line. Of lines
+    in one burst nobody knows which the receiver takes it for, so all must be owned first.
     """
 
     def __init__(self, settings: SurgardSettings, clock: Clock) -> None:
@@ -90,6 +91,7 @@ class SurgardDriver:
         self._said: dict[str, _Said] = {}
         self._answer: _Answer | None = None
         self._newest: _Said | None = None
+        self._burst: tuple[_Said, ...] = ()
         self._garbled: tuple[str, float] | None = None
         self._noise: str | None = None
         self._byte_at = 0.0
@@ -138,6 +140,7 @@ class SurgardDriver:
                     learned = True
                     yield reading
                 continue
+            self._burst = ()
             self._answer_newest()
             self._complain()
             if learned:
@@ -161,7 +164,7 @@ class SurgardDriver:
                 self._valid_at = now
             if line.kind is Kind.HEARTBEAT:
                 self._newest = None
-                self._answer = _Answer(ACK, now)
+                self._answer = _Answer(ACK, now, self._burst)
                 yield HeartbeatReading(
                     device_id=self.device_id,
                     observed_at=self._clock.now(),
@@ -190,7 +193,8 @@ class SurgardDriver:
             said.token, said.confirmed, said.sent = uuid.uuid4().hex, lost, False
         said.heard_at = now
         self._newest = said
-        self._answer = _Answer(ACK, now, said)
+        self._burst = (*self._burst, said)
+        self._answer = _Answer(ACK, now, self._burst)
         return ReceiverReading(
             device_id=self.device_id,
             observed_at=self._clock.now(),
@@ -212,15 +216,15 @@ class SurgardDriver:
             self._answer = None
             return
         sending = self._reader.partial and now - self._byte_at < BROKEN_OFF_SECONDS
-        if sending or (answer.said is not None and not answer.said.confirmed):
+        if sending or not (answer.code is NAK or all(said.confirmed for said in answer.lines)):
             return
         self._answer = None
         try:
             self._port.write(answer.code)
         except PortLostError as error:
             raise self._named(error) from error
-        if answer.said is not None:
-            answer.said.sent = True
+        for said in answer.lines:
+            said.sent = True
 
     def _take_confirmations(self) -> None:
         while True:
