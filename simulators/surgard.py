@@ -110,6 +110,11 @@ class SurgardSimulator:
             self._waiting.append(text)
         return text
 
+    def interfere(self, noise: bytes) -> None:
+        """Put noise on the line now."""
+        self._truth.record(self._name, "noise", hex=noise.hex())
+        self.line.send(noise)
+
     def _run(self) -> None:
         while not self._stop.is_set():
             with self._lock:
