@@ -12,6 +12,10 @@ from drivers.errors import PortLostError
 # What pyserial raises when an adapter is pulled: SerialException and bare OSError, but also
 # termios.error (pyserial#417), TypeError (a closed descriptor) and ValueError (rs485 on a pty).
 _LOSSES = (OSError, termios.error, TypeError, ValueError)
+# pyserial's RFC 2217 client agrees on all settings anew whenever a timeout is set, which takes
+# longer than a byte, and refuses a write timeout: its reads are cut into slices of one length.
+_RFC2217 = "rfc2217://"
+_RFC2217_SLICE_SECONDS = 0.02
 
 
 class SerialPort:
@@ -37,6 +41,7 @@ class SerialPort:
         self._data_bits = data_bits
         self._clock = clock
         self._serial: serial.Serial | None = None
+        self._sliced = False
 
     @property
     def is_open(self) -> bool:
@@ -46,6 +51,7 @@ class SerialPort:
     def open(self) -> None:
         """Open exclusively; the by-id link is resolved anew each time. Raises PortLostError."""
         self.close()
+        is_rfc2217 = self.url.lower().startswith(_RFC2217)
         try:
             port = serial.serial_for_url(
                 self.url,
@@ -53,8 +59,8 @@ class SerialPort:
                 bytesize=self._data_bits,
                 parity=self._parity,
                 stopbits=self._stop_bits,
-                timeout=0,
-                write_timeout=1.0,
+                timeout=_RFC2217_SLICE_SECONDS if is_rfc2217 else 0,
+                write_timeout=None if is_rfc2217 else 1.0,
                 exclusive=True,
             )
             if isinstance(port, serial.Serial) and port.fd is not None:
@@ -63,6 +69,7 @@ class SerialPort:
         except _LOSSES as error:
             raise PortLostError(f"serial port {self.url} cannot be opened: {error}") from error
         self._serial = port
+        self._sliced = is_rfc2217
 
     def close(self) -> None:
         """Let go of the port at once, or a replugged adapter comes back under a new number."""
@@ -88,7 +95,8 @@ class SerialPort:
                 left = deadline - self._clock.monotonic()
                 if left <= 0:
                     break
-                port.timeout = left
+                if not self._sliced:
+                    port.timeout = left
                 data += port.read(size - len(data))
         except _LOSSES as error:
             raise self._lost("reading", error) from error

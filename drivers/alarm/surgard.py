@@ -110,6 +110,7 @@ class SurgardDriver:
             raise self._named(error) from error
         self._reader.clear()
         self._answer = None
+        self._burst = ()
         if self._valid_at is None:
             # The receiver has its time to speak once; a line that comes and goes gives no more.
             self._valid_at = self._clock.monotonic()
@@ -142,10 +143,11 @@ class SurgardDriver:
                 continue
             self._burst = ()
             self._answer_newest()
-            self._complain()
+            self._raise_noise()
             if learned:
                 return
-        self._complain()
+        self._raise_noise()
+        self._raise_silence()
 
     def _read(self, deadline: float) -> bytes:
         try:
@@ -236,17 +238,18 @@ class SurgardDriver:
                 if said.token == token:
                     said.confirmed = True
 
-    def _complain(self) -> None:
-        """Raise what must be said of the line: noise once, silence as long as it lasts."""
+    def _raise_noise(self) -> None:
         noise, self._noise = self._noise, None
         if noise is not None:
             raise self._named(
                 ProtocolError(f"garbled line {noise[:48]!r}: check baud rate, parity and shield")
             )
-        silent = self._clock.monotonic() - (self._valid_at or 0.0)
-        if self._valid_at is not None and silent > (
-            SILENT_INTERVALS * self._settings.heartbeat_seconds
-        ):
+
+    def _raise_silence(self) -> None:
+        if self._valid_at is None:
+            return
+        silent = self._clock.monotonic() - self._valid_at
+        if silent > SILENT_INTERVALS * self._settings.heartbeat_seconds:
             raise self._named(
                 DeviceTimeoutError(
                     f"no line and no heartbeat for {silent:.1f} s: check the receiver, its cable "

@@ -75,7 +75,7 @@ class LineReader:
     """Cuts what the line brings into lines at each DC4."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
         self._lines: deque[Line] = deque()
         self._overflowed = False
 
@@ -86,16 +86,16 @@ class LineReader:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as read; bit 7 may hold the parity of a line sent as 7E1."""
-        self._buffer += bytes(byte & 0x7F for byte in data)
-        *whole, self._buffer = self._buffer.split(bytes((DC4,)))
-        for text in whole:
-            self._lines.extend(parse(text[-BUFFER_BYTES:]))
-            self._overflowed = False
-        if len(self._buffer) > BUFFER_BYTES:
-            self._buffer = self._buffer[-BUFFER_BYTES:]
-            if not self._overflowed:
+        for byte in data:
+            if byte & 0x7F == DC4:
+                self._end_of_line()
+                continue
+            self._buffer.append(byte & 0x7F)
+            if len(self._buffer) > BUFFER_BYTES:
+                del self._buffer[0]
+                if not self._overflowed:
+                    self._lines.append(Line(Kind.GARBLED, _printable(self._buffer)))
                 self._overflowed = True
-                self._lines.append(Line(Kind.GARBLED, _printable(self._buffer)))
 
     def next(self) -> Line | None:
         """Return the oldest line not yet returned."""
@@ -103,8 +103,16 @@ class LineReader:
 
     def clear(self) -> None:
         """Forget the line that has begun."""
-        self._buffer = b""
+        self._buffer.clear()
         self._overflowed = False
+
+    def _end_of_line(self) -> None:
+        lines = parse(bytes(self._buffer))
+        if self._overflowed:
+            # The start is gone, so only what is known by its end can be told; the rest was named.
+            lines = [line for line in lines if line.kind in (Kind.CONTACT_ID, Kind.HEARTBEAT)]
+        self._lines.extend(lines)
+        self.clear()
 
 
 def parse(data: bytes) -> list[Line]:
@@ -146,6 +154,6 @@ def _adds_up(digits: str) -> bool:
     return sum(int(digit, 16) or 10 for digit in digits) % 15 == 0
 
 
-def _printable(data: bytes) -> str:
+def _printable(data: bytes | bytearray) -> str:
     shown = (chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in data)
     return "".join(shown)

@@ -174,6 +174,17 @@ def test_one_burst_is_answered_once_and_only_when_all_of_it_is_owned(bench: Benc
     assert bench.port.answers == [ACK]
 
 
+def test_a_line_nobody_owned_does_not_withhold_the_answer_to_a_later_heartbeat(
+    bench: Bench,
+) -> None:
+    """A receiver that gave up starts again with the first heartbeat that is answered."""
+    bench.hear(DURESS)
+    bench.poll(16)
+    bench.port.bring(HEARTBEAT)
+    bench.poll()
+    assert bench.port.answers == [ACK]
+
+
 def test_a_resend_after_our_ack_has_a_token_of_its_own(bench: Bench) -> None:
     first = bench.hear(DURESS)
     bench.driver.confirm(first.token)
@@ -261,22 +272,28 @@ def test_silence_is_a_timeout_after_two_and_a_half_heartbeats(bench: Bench) -> N
     assert bench.poll(74.0) == []
     with pytest.raises(DeviceTimeoutError, match=r"alarm receiver host on scripted.*heartbeat"):
         bench.poll(2.0)
+    # It is said once a poll, not ten times a second for as long as it lasts.
+    before = bench.clock.monotonic()
     with pytest.raises(DeviceTimeoutError):
         bench.poll(1.0)
+    assert bench.clock.monotonic() - before == pytest.approx(1.0)
     bench.port.bring(HEARTBEAT)
     assert len(bench.poll()) == 1
     assert bench.poll(74.0) == []
 
 
-def test_noise_is_no_sign_of_life(bench: Bench) -> None:
+@pytest.mark.parametrize("noise", [b"%d?\x14", b"%.0s??\x14"], ids=["changing", "the same"])
+def test_noise_is_no_sign_of_life(bench: Bench, noise: bytes) -> None:
     for at in range(0, 80, 10):
-        bench.port.bring(b"%d?\x14" % at, after=at)
+        bench.port.bring(noise % (str(at).encode() if b"s" in noise else at), after=at)
     errors: list[type[Exception]] = []
     while bench.clock.monotonic() < 1000 + 79:
         try:
-            assert bench.poll() == []
+            heard = bench.poll()
         except (ProtocolError, DeviceTimeoutError) as error:
             errors.append(type(error))
+        else:
+            assert not any(isinstance(one, HeartbeatReading) for one in heard)
     assert DeviceTimeoutError in errors
 
 
