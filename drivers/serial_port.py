@@ -99,9 +99,15 @@ class SerialPort:
     def close(self) -> None:
         """Let go of the port at once, or a replugged adapter comes back under a new number."""
         port, self._serial = self._serial, None
-        if port is not None:
-            with contextlib.suppress(*_LOSSES):
-                port.close()
+        if port is None:
+            return
+        with contextlib.suppress(*_LOSSES):
+            port.close()
+        # pyserial's RFC 2217 client forgets its socket when the peer is gone already.
+        forgotten = getattr(port, "_socket", None)
+        if forgotten is not None:
+            with contextlib.suppress(OSError):
+                forgotten.close()
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises PortLostError."""
