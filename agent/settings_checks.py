@@ -109,6 +109,11 @@ def _inputs(site: SiteSettings) -> Iterator[Problem]:
             if used >= module.inputs:
                 params = {"module": module.id, "last": module.inputs - 1}
                 yield Problem(code="config.no_such_input", params=params, path=path, device=device)
+        for number, button in enumerate(module.button):
+            if button.wiring == "supervised":
+                # One digital input cannot tell rest from a short, or a press from a cut wire.
+                path = ("alarm_module", index, "button", number, "wiring")
+                yield Problem(code="config.cannot_supervise", path=path, device=button.id)
 
 
 def _patrol(present: Collection[str]) -> Iterator[Problem]:

@@ -126,6 +126,7 @@ SENTENCES = {
     "config.channel_twice": "channel number used twice: {other} has it",
     "config.tag_twice": "tag used twice: checkpoint {other} has it",
     "config.input_twice": "input used twice: button {other} has it",
+    "config.cannot_supervise": "a digital input cannot supervise its wire: wiring must be nc or no",
     "config.no_such_input": "module {module} has no such input, they count from 0 to {last}",
     "config.patrol_lacks": "the patrol is not complete, [[{key}]] is missing",
     "config.duty_both": "{duty} has its device, so it does not belong in [not_fitted]",

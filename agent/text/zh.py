@@ -123,6 +123,7 @@ SENTENCES = {
     "config.channel_twice": "通道号重复：已由 {other} 使用",
     "config.tag_twice": "标签重复：已由点位 {other} 使用",
     "config.input_twice": "输入口重复：已由按钮 {other} 使用",
+    "config.cannot_supervise": "开关量输入无法监测断线，wiring 只能写 nc 或 no",
     "config.no_such_input": "模块 {module} 没有这个输入口，编号从 0 到 {last}",
     "config.patrol_lacks": "巡更配置不完整，缺少 [[{key}]]",
     "config.duty_both": "{duty} 已有设备，不应再写入 [not_fitted]",
