@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 BIN := .venv/bin
-DEBIAN_PACKAGES := mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
+DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 BENCHES := alarm cameras nfc
@@ -33,7 +33,8 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests
 	$(PY) -m pytest -m "not deep"
 
 deep: venv ## the long forms of the tests
-	HYPOTHESIS_PROFILE=deep $(PY) -m pytest -m deep
+	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
+	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
 
 demo: venv ## a simulated school watched by the real agent, about a minute (DEMO_SECONDS=n)
 	$(PY) -m simulators demo

@@ -23,6 +23,8 @@ class SelfReport:
         settings_problems: Sequence[str],
         started_at: datetime,
         refused: Callable[[], int],
+        *,
+        can_be_acknowledged: bool,
     ) -> None:
         self._alarms = alarms
         self._events = events
@@ -30,6 +32,7 @@ class SelfReport:
         self._settings_problems = settings_problems
         self._started_at = started_at
         self._refused = refused
+        self._can_be_acknowledged = can_be_acknowledged
 
     def state(self) -> State:
         """Return the agent's state as it is now."""
@@ -72,5 +75,7 @@ class SelfReport:
         causes += [("agent.disk_slow", what) for what in self._slow()]
         if self._refused():
             causes.append(("agent.refused_by_broker", str(self._refused())))
+        if not self._can_be_acknowledged:
+            causes.append(("agent.no_county_key", ""))
         causes += [("agent.settings", problem) for problem in self._settings_problems]
         return causes

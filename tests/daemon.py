@@ -14,6 +14,8 @@ name = "School"
 timezone = "Asia/Shanghai"
 [state]
 directory = "{directory}/state"
+[control]
+socket = "{directory}/control.sock"
 [broker]
 hosts = ["127.0.0.1:{port}"]
 [[alarm_module]]
@@ -64,6 +66,11 @@ def alarm_only(
         )
         + NO_PATROL
     )
+
+
+def with_county_key(settings: str, public: str) -> str:
+    """Let a county's key be obeyed."""
+    return settings + f'[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
 
 
 def alarm_and_patrol(directory: Path, port: int, *, fold: float = 0.0) -> str:

@@ -13,6 +13,7 @@ import structlog
 
 from agent.app import App
 from agent.clock import SystemClock
+from agent.control.protocol import socket_path
 from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
@@ -56,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
 
     ended = threading.Event()
     threading.Thread(target=_end_in_time, args=(stopping, ended), daemon=True).start()
-    app = App(loaded.site, problems, credentials, clock)
+    control_path = socket_path(os.environ, loaded.site.control.socket)
+    app = App(loaded.site, problems, credentials, clock, control_path=control_path)
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")

@@ -58,7 +58,8 @@ class Composer:
         now = self._clock.now()
         extra: dict[str, object] = {"sent": utc(now)}
         if row.valid_for_seconds is None:
-            extra["late"] = self.age_seconds(row) > LATE_SECONDS
+            extra["late"] = not row.again and self.age_seconds(row) > LATE_SECONDS
+            extra["again"] = row.again
             extra["durable"] = row.durable
         else:
             extra["valid_until"] = utc(now + timedelta(seconds=self.validity_seconds(row)))

@@ -25,13 +25,12 @@ BACK_OFF_SECONDS = (0.5, 30.0)
 STATUS_SECONDS = 60.0
 FETCH = 64
 READY_MAX = 1000
-# A broker that drops us sooner than this after its yes is not asked again in a hurry.
-STEADY_SECONDS = 5.0
-# While an alarm waits, a broker is tried this often, whatever the back-off says.
-URGENT_SECONDS = 3.0
+STEADY_SECONDS = 5.0  # a broker that drops us sooner is not asked again in a hurry
+URGENT_SECONDS = 3.0  # how often a broker is tried while an alarm waits
 REFUSED_SECONDS = 30.0
 # MQTT 5.0, 3.4.2.1: unspecified, implementation specific, quota exceeded: may pass another time.
 MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
+REPLIES_KEPT = 64
 
 log = structlog.get_logger()
 
@@ -50,8 +49,7 @@ class _Source:
     ready: deque[Row] = field(default_factory=deque)
     more_on_disk: bool = True
     fetching: "Future[list[Row]] | None" = None
-    # Refused for now: when to try again. They keep their place in memory, or they would be
-    # fetched and refused again without end.
+    # Refused for now, and when to try again; kept here, or they would be fetched without end.
     postponed: deque[tuple[float, Row]] = field(default_factory=deque)
     # Confirmed rows whose confirmation may not be on disk yet: a fetch must not bring them back.
     confirmed: deque[str] = field(default_factory=lambda: deque(maxlen=4 * FETCH))
@@ -72,6 +70,7 @@ class Publisher:
         beat: Beat,
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
+        self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
         self._brokers = list(brokers)
         self._login = login
         self._composer = composer
@@ -86,6 +85,7 @@ class Publisher:
         self._offered: deque[Row] = deque()
         self._own: deque[Callable[[], tuple[str, bytes]]] = deque()
         self._states: dict[str, Row] = {}
+        self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
         self._session_since = 0.0
         self._in_flight: dict[int, _InFlight] = {}
@@ -124,6 +124,11 @@ class Publisher:
                 self._states[row.topic] = row
         self._wake.set()
 
+    def offer_reply(self, topic: str, payload: bytes) -> None:
+        """Answer a command; kept in memory alone, since whoever asked can ask again."""
+        self._replies.append((topic, payload))
+        self._wake.set()
+
     @property
     def connected(self) -> bool:
         """Tell whether a broker has accepted us and the connection has not been seen to fail."""
@@ -153,6 +158,8 @@ class Publisher:
                 self._connect(now)
             return
         self._collect_acks(session)
+        while session.received:
+            self.on_command(*session.received.popleft())
         if session.ended is not None or not session.alive:
             self._drop(session.ended or "network thread died")
         elif not session.up:
@@ -171,7 +178,12 @@ class Publisher:
     def _connect(self, now: float) -> None:
         address = self._brokers[0]
         self._session = Session(
-            address, self._login, self._status.will(), self._wake.set, mqtt5=self._mqtt5_next
+            address,
+            self._login,
+            self._status.will(),
+            self._composer.topics.commands,
+            self._wake.set,
+            mqtt5=self._mqtt5_next,
         )
         self._session_since = now
         self._was_up = False
@@ -250,7 +262,10 @@ class Publisher:
         with self._lock:
             for row in self._offered:
                 source = self._alarms if row.lane is Lane.ALARM else self._events
-                if row.durable and len(source.ready) >= READY_MAX:
+                if row.again:
+                    if row.id not in self._on_their_way(source):
+                        source.ready.append(row)
+                elif row.durable and len(source.ready) >= READY_MAX:
                     source.more_on_disk = True  # it can wait there
                 else:
                     source.ready.append(row)
@@ -282,20 +297,23 @@ class Publisher:
                 source.fetching.add_done_callback(lambda _: self._wake.set())
 
     def _known(self, source: _Source) -> set[str]:
+        return self._on_their_way(source) | set(source.confirmed)
+
+    def _on_their_way(self, source: _Source) -> set[str]:
         flying = {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
         postponed = {row.id for _, row in source.postponed}
-        return flying | postponed | {row.id for row in source.ready} | set(source.confirmed)
+        return flying | postponed | {row.id for row in source.ready}
 
     def _send(self, session: Session) -> None:
         window = min(WINDOW + ALARM_RESERVE, session.receive_maximum)
-        while self._own and len(self._in_flight) < window:
-            topic, payload = self._own.popleft()()
-            if session.fits(topic, payload):
-                mid = session.publish(topic, payload, retain=True)
-                if mid is not None:
-                    self._in_flight[mid] = _InFlight(None, self._clock.monotonic())
-            else:
+        while (own := bool(self._own)) or self._replies:
+            if len(self._in_flight) >= (window if own else _shared(window)):
+                break
+            topic, payload = self._own.popleft()() if own else self._replies.popleft()
+            if not session.fits(topic, payload):
                 self._refused_own(f"too large: {topic}")
+            elif (mid := session.publish(topic, payload, retain=own)) is not None:
+                self._in_flight[mid] = _InFlight(None, self._clock.monotonic())
         while row := self._next(window):
             now = self._clock.monotonic()
             expiry = None
@@ -315,7 +333,7 @@ class Publisher:
         """Choose the next row; a third of the window stays free for alarms alone."""
         if len(self._in_flight) < window and self._alarms.ready:
             return self._alarms.ready.popleft()
-        if len(self._in_flight) >= max(1, window - window // 3):
+        if len(self._in_flight) >= _shared(window):
             return None
         if self._events.ready:
             return self._events.ready.popleft()
@@ -349,13 +367,11 @@ class Publisher:
         """An event the broker will never have is set aside; an alarm is always tried again."""
         self._status.refused += 1
         log.error("message refused by the broker", topic=row.topic, id=row.id, reason=reason)
-        again_at = self._clock.monotonic() + REFUSED_SECONDS
-        if row.lane is Lane.ALARM:
-            self._alarms.postponed.append((again_at, row))
-        elif row.lane is Lane.EVENT and later:
-            self._events.postponed.append((again_at, row))
-        elif row.lane is Lane.EVENT:
+        if row.lane is Lane.EVENT and not later:
             self._events.outbox.refuse(row.id, reason)
+        elif row.lane is not Lane.STATE:
+            source = self._alarms if row.lane is Lane.ALARM else self._events
+            source.postponed.append((self._clock.monotonic() + REFUSED_SECONDS, row))
 
     def _refused_own(self, reason: str) -> None:
         self._status.refused += 1
@@ -375,3 +391,8 @@ class Publisher:
                 self._wake.clear()
                 self._collect_acks(session)
         session.stop()
+
+
+def _shared(window: int) -> int:
+    """Return how much of a window is not kept free for alarms."""
+    return max(1, window - window // 3)

@@ -27,6 +27,7 @@ WILL_DELAY_SECONDS = 10
 SESSION_EXPIRY_SECONDS = 60
 MAX_IN_FLIGHT = 64
 HEADERS_BYTES = 64  # more than a PUBLISH of ours has besides its topic and payload
+RECEIVED_KEPT = 256
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class Session:
         address: tuple[str, int],
         login: Login,
         will: tuple[str, bytes],
+        commands: str,
         wake: Callable[[], None],
         *,
         mqtt5: bool,
@@ -67,6 +69,8 @@ class Session:
         self.packet_maximum: int | None = None
         self._retain_available = True
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
+        self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
+        self._commands = commands
         self._wake = wake
         self._network_thread: threading.Thread | None = None
         self._client = mqtt.Client(
@@ -89,6 +93,7 @@ class Session:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         client.on_socket_open = self._on_socket_open
 
     def start(self) -> None:
@@ -164,6 +169,7 @@ class Session:
             self.refused_version = "protocol version" in str(reason).lower()
             self._end(f"refused: {reason}")
         else:
+            self._client.subscribe(self._commands, qos=1)  # anew on every connection
             self.up = True
             self._wake()
 
@@ -175,6 +181,10 @@ class Session:
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         self.acks.append((mid, reason))
+        self._wake()
+
+    def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+        self.received.append((message.topic, bytes(message.payload), message.retain))
         self._wake()
 
     def _on_socket_open(self, _c: Any, _u: Any, sock: Any) -> None:

@@ -21,6 +21,7 @@ COUNTER_MODULUS = 1 << 16
 # A step larger than this is no row of presses but a counter that was set back by a restart.
 COUNTER_STEP_MAX = 1000
 REPLIES_KEPT = 200
+ACKNOWLEDGED_KEPT = 100
 
 
 class ButtonMemory(BaseModel):
@@ -31,6 +32,7 @@ class ButtonMemory(BaseModel):
     presses: int = 0
     last_press_at: AwareDatetime | None = None
     proven_at: AwareDatetime | None = None
+    acknowledged_by: str | None = None
     counter: int | None = None
     # Presses seen by level since the counter was last read: the counter will repeat them.
     seen: int = 0
@@ -44,6 +46,17 @@ class AlarmMemory(BaseModel):
     incidents: int = 0
     watched_until: AwareDatetime | None = None
     buttons: dict[str, ButtonMemory] = {}
+    # Incidents acknowledged lately: the same command again gets the same answer.
+    acknowledged: list[int] = []
+
+
+class ResetRefusedError(Exception):
+    """An incident cannot be closed now; `code` says why."""
+
+    def __init__(self, code: str, button: str) -> None:
+        super().__init__(f"{code}: {button}")
+        self.code = code
+        self.button = button
 
 
 class _Module:
@@ -72,8 +85,6 @@ class AlarmMonitor:
         for buttons in modules.values():
             for button in buttons:
                 memory.buttons.setdefault(button.id, ButtonMemory())
-        self._blind_since = memory.watched_until
-        self._announced = False
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reply, or one miss, of a module."""
@@ -141,6 +152,66 @@ class AlarmMonitor:
             for button in module.buttons
         ]
 
+    def reset(
+        self, button_id: str, now: Instant, *, by: str, reason: str = ""
+    ) -> tuple[int, Event]:
+        """Close the open incident of a button; return its number. Raises ResetRefusedError.
+
+        With its input known to be at rest; otherwise only with a reason, which is on record.
+        """
+        found = [
+            (module, button)
+            for module in self._modules.values()
+            for button in module.buttons
+            if button.id == button_id
+        ]
+        if not found:
+            raise ResetRefusedError("alarm.no_such_button", button_id)
+        module, button = found[0]
+        memory = self.memory.buttons[button_id]
+        if memory.incident is None:
+            raise ResetRefusedError("alarm.no_incident", button_id)
+        known = module.trouble is None and module.last_reply is not None
+        if known and memory.active:
+            raise ResetRefusedError("alarm.still_pressed", button_id)
+        if not known and not reason.strip():
+            raise ResetRefusedError("alarm.reason_needed", button_id)
+        incident = memory.incident
+        closed = self._event("closed", button, now, by=by, reason=None if known else reason)
+        memory.incident, memory.presses, memory.acknowledged_by = None, 0, None
+        return incident, closed
+
+    def acknowledge(self, incident: int, now: Instant, *, by: str) -> tuple[str, Sequence[Event]]:
+        """Note that somebody at the county has seen an incident; the same again changes nothing.
+
+        Returns the answer's code, and what happened.
+        """
+        open_now = {
+            memory.incident: (button, memory)
+            for module in self._modules.values()
+            for button in module.buttons
+            for memory in (self.memory.buttons[button.id],)
+        }
+        if incident in open_now:
+            button, memory = open_now[incident]
+            if memory.acknowledged_by is not None:
+                return "command.done", ()
+            memory.acknowledged_by = by
+            self.memory.acknowledged = [*self.memory.acknowledged, incident][-ACKNOWLEDGED_KEPT:]
+            return "command.done", [self._event("acknowledged", button, now, by=by)]
+        if incident in self.memory.acknowledged:
+            return "command.done", ()
+        known = incident <= self.memory.incidents
+        return ("command.incident_closed" if known else "command.no_such_incident"), ()
+
+    def unanswered(self) -> Sequence[str]:
+        """Return the buttons whose incident is open and acknowledged by nobody."""
+        return [
+            name
+            for name, memory in self.memory.buttons.items()
+            if memory.incident is not None and memory.acknowledged_by is None
+        ]
+
     # -- readings
 
     def _missed(self, module: _Module, outage: Outage, now: Instant) -> Sequence[Event]:
@@ -153,10 +224,7 @@ class AlarmMonitor:
         at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
         if not at_once and module.misses < DEAD_AFTER_MISSES:
             return ()
-        cause = Cause(
-            code=f"alarm.{outage.reason}",
-            params={"module": outage.device_id},
-        )
+        cause = Cause(code=f"alarm.{outage.reason}", params={"module": outage.device_id})
         return self._into_trouble(module, cause, now)
 
     def _into_trouble(self, module: _Module, cause: Cause, now: Instant) -> list[Event]:
@@ -217,11 +285,8 @@ class AlarmMonitor:
         events: list[Event] = []
         for button in module.buttons:
             memory = self.memory.buttons[button.id]
-            count, before, memory.counter = (
-                reading.counts[button.input],
-                memory.counter,
-                reading.counts[button.input],
-            )
+            count, before = reading.counts[button.input], memory.counter
+            memory.counter = count
             if before is None:
                 memory.seen = 0  # a baseline only; the level has been judged already
                 continue
@@ -263,16 +328,19 @@ class AlarmMonitor:
             memory.presses = 0
         memory.presses += 1
         memory.last_press_at = now.wall
+        memory.acknowledged_by = None  # a new press asks for attention again
         return self._event("press", button, now, cause=cause, certainty=certainty)
 
     def _event(
         self,
-        what: Literal["press", "release", "trouble", "restored"],
+        what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed"],
         button: Button,
         now: Instant,
         *,
         cause: Cause | None = None,
         certainty: Literal["certain", "possible"] = "certain",
+        by: str | None = None,
+        reason: str | None = None,
     ) -> Event:
         memory = self.memory.buttons[button.id]
         return Event(
@@ -285,6 +353,8 @@ class AlarmMonitor:
                 press=memory.presses if memory.incident is not None else None,
                 certainty=certainty,
                 cause=cause,
+                by=by,
+                reason=reason,
             ),
         )
 
@@ -306,6 +376,7 @@ class AlarmMonitor:
             wiring=button.wiring,
             incident=memory.incident,
             presses=memory.presses if memory.incident is not None else 0,
+            acknowledged_by=memory.acknowledged_by,
             last_press_at=memory.last_press_at,
             missed_polls=module.missed_total,
             reply_ms_p50=round(cuts[49], 1) if cuts else "unknown",

@@ -10,7 +10,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from agent.monitors.alarm import AlarmMemory
 from agent.store.database import Database
 from agent.store.numbers import read_meta, write_meta
-from agent.store.outbox import Outbox, Row
+from agent.store.outbox import COLUMNS, Outbox, Row, row_of
+
+_NEWEST_PRESS = (
+    f"SELECT {COLUMNS} FROM message WHERE json_extract(body, '$.data.button') = ?"  # noqa: S608 - a constant
+    " AND json_extract(body, '$.data.what') = 'press' ORDER BY seq DESC LIMIT 1"
+)
 
 
 class AlarmStore:
@@ -46,6 +51,18 @@ class AlarmStore:
             return self.outbox.put(rows)
         body = memory.model_dump_json()
         return self.outbox.put(rows, also=lambda db: write_meta(db, "alarm_memory", body))
+
+    def newest_press(self, button: str, *, timeout: float = 0.2) -> Row | None:
+        """Return the newest press of a button that is on disk; None when the disk does not say."""
+
+        def read(db: sqlite3.Connection) -> Row | None:
+            found = db.execute(_NEWEST_PRESS, (button,)).fetchone()
+            return None if found is None else row_of(found)
+
+        try:
+            return self.outbox.database.submit(read).result(timeout)
+        except (FutureTimeoutError, sqlite3.Error):
+            return None
 
 
 def _read(db: sqlite3.Connection) -> AlarmMemory:

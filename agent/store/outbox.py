@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from agent.store.database import Database
 from agent.store.numbers import Numbers, Reserved, read_meta, write_meta
@@ -59,12 +60,14 @@ class Row:
     retain: bool = False
     valid_for_seconds: int | None = None
     durable: bool = True
+    # An open incident said again: live however old it is.
+    again: bool = False
 
 
-_COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
-_INSERT = f"INSERT OR IGNORE INTO message({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
+COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
+_INSERT = f"INSERT OR IGNORE INTO message({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _WAITING = (
-    f"SELECT {_COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
+    f"SELECT {COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
 )
 
 
@@ -134,9 +137,7 @@ class Outbox:
             rows: list[Row] = []
             for values in db.execute(_WAITING):
                 if values[0] not in known:
-                    row = Row(*values)
-                    durable = self.database.durable
-                    rows.append(replace(row, lane=Lane(row.lane), durable=durable))
+                    rows.append(replace(row_of(values), durable=self.database.durable))
                     if len(rows) >= limit:
                         break
             return rows
@@ -197,7 +198,7 @@ class Outbox:
                 ended.update(self._ended)
             db.executemany(_INSERT, [_values(row) for row in rows])
             db.executemany(
-                "UPDATE message SET acked_at=?, refused=? WHERE id=?",
+                "UPDATE message SET acked_at=coalesce(?, acked_at), refused=? WHERE id=?",
                 [(*how, row_id) for row_id, how in ended.items()],
             )
             if also is not None:
@@ -217,6 +218,12 @@ class Outbox:
         future = self.database.submit(write)
         future.add_done_callback(written)
         return future
+
+
+def row_of(values: Sequence[Any]) -> Row:
+    """Return the row that `COLUMNS` of the message table hold."""
+    row = Row(*values)
+    return replace(row, lane=Lane(row.lane))
 
 
 def _values(row: Row) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from agent.county.contract import AlarmEventData, ButtonState, Event
 from agent.findings import Verdict
 from agent.monitors import Instant
-from agent.monitors.alarm import AlarmMemory, AlarmMonitor
+from agent.monitors.alarm import AlarmMemory, AlarmMonitor, ResetRefusedError
 from agent.policy import Button
 from drivers.readings import ContactsReading, Outage, PressCountsReading, Reason
 from tests.simulated_clock import SimulatedClock
@@ -281,88 +281,110 @@ def test_blind_seconds_of_a_first_start_are_unknown() -> None:
     assert data.blind_seconds == "unknown"
 
 
-def test_a_memory_told_late_keeps_its_incident_open_and_counts_on() -> None:
-    before = Bench(GATE, OFFICE)
-    before.reply(True, True)
-    before.counts(7, 0)
-    late = Bench(GATE, OFFICE)
-    late.reply(True, False)
-    late.reply(True, False)
-    old = before.restart().monitor.memory
-    late.monitor.recall(old)
-    assert (late.state().incident, late.state().presses) == (1, 2)
-    assert late.state("office").incident == 3  # 1 of the old store, and the second of this run
-    late.reply(False, True)
-    late.reply(False, True, seconds=1)
-    assert late.reply(False, False) == [("press", "office", 3, 2)]
-
-
-def test_a_memory_told_late_finds_the_presses_its_counter_has_kept() -> None:
-    before = Bench()
-    before.reply(False)
-    before.counts(7)
-    late = Bench()
-    late.reply(False)
-    late.counts(8)  # a baseline only: nothing was known
-    late.monitor.recall(before.restart().monitor.memory)
-    assert late.counts(8) == [("press", "gate", 1, 1)]
-
-
-def test_a_memory_told_late_is_all_that_is_known_of_a_button_not_heard_yet() -> None:
-    before = Bench()
-    before.reply(True)
-    late = Bench()
-    late.monitor.recall(before.restart().monitor.memory)
-    assert late.state().incident == 1
-    assert late.reply(True) == []
-
-
-def events(bench: Bench, polls: int, *per_poll: Callable[[], list[tuple[Any, ...]]]) -> list[str]:
-    return [word[0] for _ in range(polls) for step in per_poll for word in step()]
-
-
-def test_counters_the_module_has_not_got_are_one_trouble_and_no_flood() -> None:
-    """Inputs answer, then the counters are refused, ten times a second for ever."""
+def test_a_reset_at_rest_closes_and_the_next_press_opens_a_new_incident() -> None:
     bench = Bench()
-    said_so = events(
-        bench, 100, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01)
-    )
-    assert said_so.count("trouble") <= 2
-    assert bench.state().position == "trouble"
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    incident, closed = bench.monitor.reset("gate", bench.now(), by="uid:1000")
+    assert incident == 1
+    assert said([closed]) == [("closed", "gate", 1, 1)]
+    assert isinstance(closed.data, AlarmEventData)
+    assert (closed.data.by, closed.data.reason) == ("uid:1000", None)
+    assert bench.state().incident is None
+    assert bench.reply(True) == [("press", "gate", 2, 1)]
 
 
-def test_counters_that_never_answer_are_trouble_though_the_inputs_do() -> None:
+def test_a_reset_survives_a_restart() -> None:
     bench = Bench()
-    said_so = events(bench, 20, lambda: bench.reply(False), bench.miss)
-    assert said_so == ["trouble"]
-    assert events(bench, 3, lambda: bench.reply(False)) == ["restored"]
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.reset("gate", bench.now(), by="uid:1000")
+    assert bench.restart().state().incident is None
 
 
-def test_a_press_is_seen_while_the_counters_are_trouble() -> None:
+def refusal(bench: Bench, button: str = "gate", reason: str = "") -> str:
+    with pytest.raises(ResetRefusedError) as refused:
+        bench.monitor.reset(button, bench.now(), by="uid:1000", reason=reason)
+    return refused.value.code
+
+
+def test_a_button_still_pressed_cannot_be_reset_whatever_the_reason() -> None:
     bench = Bench()
-    events(bench, 10, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01))
-    assert ("press", "gate", 1, 1) in bench.reply(True)
+    bench.reply(True)
+    assert refusal(bench, reason="I say so") == "alarm.still_pressed"
+    assert bench.state().incident == 1
 
 
-def test_one_miss_now_and_then_is_no_trouble() -> None:
+def test_with_its_line_in_trouble_a_reset_needs_a_reason_and_keeps_it() -> None:
     bench = Bench()
-    ten = [lambda: bench.reply(False)] * 9
-    assert events(bench, 20, *ten, lambda: bench.miss(seconds=0.1)) == []
+    bench.reply(True)
+    bench.miss(Reason.PORT_LOST)
+    assert refusal(bench) == "alarm.reason_needed"
+    assert refusal(bench, reason="  ") == "alarm.reason_needed"
+    _, closed = bench.monitor.reset("gate", bench.now(), by="uid:0", reason="module replaced")
+    assert isinstance(closed.data, AlarmEventData)
+    assert closed.data.reason == "module replaced"
 
 
-def test_a_clock_set_back_makes_the_blind_time_unknown_and_not_zero() -> None:
+def test_after_a_start_the_input_is_not_known_to_be_at_rest() -> None:
+    bench = Bench()
+    bench.reply(True)
+    assert refusal(bench.restart()) == "alarm.reason_needed"
+
+
+def test_what_is_not_there_cannot_be_reset() -> None:
     bench = Bench()
     bench.reply(False)
-    again = bench.restart()
-    again.clock.jump(-3600)
-    data = again.monitor.started(again.now(), None).data
-    assert isinstance(data, AlarmEventData)
-    assert data.blind_seconds == "unknown"
+    assert refusal(bench) == "alarm.no_incident"
+    assert refusal(bench, "nowhere") == "alarm.no_such_button"
 
 
-def test_a_reply_that_does_not_tell_an_input_is_not_shown_as_rest() -> None:
-    bench = Bench(GATE, OFFICE)
-    with pytest.raises(IndexError):
-        bench.reply(False)  # eight inputs in the settings, fewer on the wire
-    assert bench.state("office").position == "unknown"
-    assert bench.state("office").verdict is Verdict.UNKNOWN
+def test_an_acknowledgement_is_noted_once_and_answered_the_same_again() -> None:
+    bench = Bench()
+    bench.reply(True)
+    assert list(bench.monitor.unanswered()) == ["gate"]
+    code, events = bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    assert (code, said(events)) == ("command.done", [("acknowledged", "gate", 1, 1)])
+    assert bench.state().acknowledged_by == "key:desk"
+    assert list(bench.monitor.unanswered()) == []
+    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
+    assert bench.restart().monitor.acknowledge(1, bench.now(), by="key:desk")[0] == "command.done"
+
+
+def test_an_acknowledgement_does_not_close_the_incident() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    assert bench.state().incident == 1
+
+
+def test_a_press_after_an_acknowledgement_asks_for_attention_again() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.reply(True)
+    assert list(bench.monitor.unanswered()) == ["gate"]
+
+
+def test_the_answer_to_a_late_acknowledgement_does_not_change_with_the_reset() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
+
+
+def test_an_incident_closed_unseen_and_one_that_never_was_cannot_be_acknowledged() -> None:
+    bench = Bench()
+    bench.reply(True)
+    bench.reply(False)
+    bench.reply(False, seconds=1)
+    bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert bench.monitor.acknowledge(1, bench.now(), by="k")[0] == "command.incident_closed"
+    assert bench.monitor.acknowledge(2, bench.now(), by="k")[0] == "command.no_such_incident"

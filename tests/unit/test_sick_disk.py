@@ -171,7 +171,9 @@ def test_a_disk_that_hangs_does_not_report_alarms_as_durable(
 ) -> None:
     liveness = Liveness(clock)
     beat = liveness.beat("store alarms")
-    report = SelfReport(outbox, outbox, liveness, (), clock.now(), lambda: 0)
+    report = SelfReport(
+        outbox, outbox, liveness, (), clock.now(), lambda: 0, can_be_acknowledged=True
+    )
     assert durable(report)
     with beat.waiting(f"writing {disk.path.name}"):
         clock.advance(6)
