@@ -262,10 +262,10 @@ class Publisher:
         with self._lock:
             for row in self._offered:
                 source = self._alarms if row.lane is Lane.ALARM else self._events
-                if row.again:
-                    if row.id not in self._on_their_way(source):
-                        source.ready.append(row)
-                elif row.durable and len(source.ready) >= READY_MAX:
+                # A fetch may have been quicker than the offer.
+                if row.id in (self._on_their_way if row.again else self._known)(source):
+                    continue
+                if not row.again and row.durable and len(source.ready) >= READY_MAX:
                     source.more_on_disk = True  # it can wait there
                 else:
                     source.ready.append(row)
