@@ -233,3 +233,33 @@ def test_alarms_have_room_left_while_events_wait_for_their_confirmation(sit: Sit
     site.press()
     wait_until(lambda: "event/alarm" in broker.topics())
     assert broker.topics().count("event/agent") <= publisher_module.WINDOW
+
+
+def test_what_is_on_its_way_is_not_fetched_and_sent_again(sit: Sits) -> None:
+    broker = ScriptedBroker(lazy_seconds=1.0)
+    site = sit(broker)
+    for number in range(1, 4):
+        site.event()
+        wait_until(lambda n=number: broker.topics().count("event/agent") >= n)  # type: ignore[misc]
+    wait_until(lambda: waiting(site)["events"] == 0)
+    assert broker.topics().count("event/agent") == 3
+
+
+def test_after_a_cut_the_newest_state_is_sent_again_and_not_an_older_one(sit: Sits) -> None:
+    broker = ScriptedBroker(
+        lazy_seconds=0.5,
+        answer=lambda one: (
+            None if b'"uptime_seconds":2.0' in one.body and len(broker.connects) == 1 else SUCCESS
+        ),
+    )
+    site = sit(broker)
+    site.state(1.0)
+    wait_until(lambda: "state/host/host" in broker.topics())
+    site.state(2.0)
+
+    def again() -> list[bytes]:
+        bodies = [one.body for one in list(broker.heard) if "/state/" in one.topic]
+        return bodies[2:]
+
+    wait_until(lambda: bool(again()))
+    assert [b'"uptime_seconds":2.0' in body for body in again()] == [True]
