@@ -45,7 +45,9 @@ from drivers.readings import Reading
 
 ALARM_TICK_SECONDS = 0.25
 WATCH_TICK_SECONDS = 1.0
-RESTORE_SECONDS = 5.0
+RESTORE_SECONDS = 3.0
+# Longer than any disk that works needs; nobody watches the buttons meanwhile.
+STORE_SECONDS = 2.0
 # Enough for the tours of yesterday and today, and for the last nightly survey.
 RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
 
@@ -114,9 +116,9 @@ class App:
 
     def start(self) -> None:
         """Stores first, then what delivers, then the loops, then the devices."""
-        memory = self._alarm_store.start()
+        memory = self._alarm_store.start(timeout=STORE_SECONDS)
         self._stop_order.append(self._alarm_store.outbox.stop)
-        self._events.start()
+        self._events.start(timeout=STORE_SECONDS)
         self._stop_order.append(self._events.stop)
         self._restore()
 
@@ -201,20 +203,21 @@ class App:
     def _restore(self) -> None:
         """Give the monitors what they knew before the restart; without it they start afresh."""
         database, now = self._events.database, self._clock.now()
+        until = self._clock.monotonic() + RESTORE_SECONDS
         scans, day_maps = (
-            self._read(journal.since(database, kind, (now - reach).timestamp()), [])
+            self._read(journal.since(database, kind, (now - reach).timestamp()), [], until)
             for kind, reach in RESTORED.items()
         )
         nothing: dict[str, str] = {}
-        told = self._read(journal.remembered(database), nothing)
+        told = self._read(journal.remembered(database), nothing, until)
         try:
             self._equipment.restore(scans, day_maps, told)
         except Exception:
             log.exception("nothing restored: the monitors start afresh", component="journal")
 
-    def _read(self, found: "Future[T]", otherwise: T) -> T:
+    def _read(self, found: "Future[T]", otherwise: T, until: float) -> T:
         try:
-            return found.result(RESTORE_SECONDS)
+            return found.result(max(0.0, until - self._clock.monotonic()))
         except FutureTimeoutError:
             log.error("journal not read in time", component="journal")
         except Exception as error:  # noqa: BLE001 - whatever the disk did, the agent starts

@@ -77,11 +77,11 @@ class DeviceThread:
         self._close()
 
     def _close(self) -> None:
-        """Close; a driver that fails even in this is tried again like any other."""
+        """Close; a driver that fails even in this is opened again like any other."""
         try:
             self._driver.close()
         except Exception as error:  # noqa: BLE001 - its thread must outlive it
-            self._failed(error)
+            self._unknown(error)
 
     def _poll_until_lost(self) -> None:
         """Poll at the set pace until the port is gone; other errors are the device's affair."""

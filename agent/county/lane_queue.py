@@ -34,9 +34,12 @@ class LaneQueue:
 
     def take_in(self, row: Row, flying: Collection[str]) -> None:
         """Queue a row handed over in memory."""
-        if row.again and row.id in self._here(flying):
+        known = self._here(flying)
+        if not row.again:
+            known |= set(self._confirmed)  # a fetch may have been quicker than the offer
+        if row.id in known:
             return
-        if row.durable and len(self._ready) >= READY_MAX:
+        if not row.again and row.durable and len(self._ready) >= READY_MAX:
             self.more_on_disk = True  # it can wait there
         else:
             self._ready.append(row)

@@ -263,7 +263,7 @@ class Publisher:
         while self._own and len(self._in_flight) < window:
             topic, payload = self._own.popleft()()
             self._send_own(session, topic, payload, retain=True)
-        while self._replies and len(self._in_flight) < window:
+        while self._replies and len(self._in_flight) < _shared(window):
             self._send_own(session, *self._replies.popleft(), retain=False)
         while row := self._next(window):
             now = self._clock.monotonic()
@@ -293,7 +293,7 @@ class Publisher:
         """Choose the next row; a third of the window stays free for alarms alone."""
         if len(self._in_flight) < window and len(self._alarms):
             return self._alarms.next()
-        if len(self._in_flight) >= max(1, window - window // 3):
+        if len(self._in_flight) >= _shared(window):
             return None
         if len(self._events):
             return self._events.next()
@@ -326,13 +326,10 @@ class Publisher:
         """An event the broker will never have is set aside; an alarm is always tried again."""
         self._status.refused += 1
         log.error("message refused by the broker", topic=row.topic, id=row.id, reason=reason)
-        again_at = self._clock.monotonic() + REFUSED_SECONDS
-        if row.lane is Lane.ALARM:
-            self._alarms.postpone(row, again_at)
-        elif row.lane is Lane.EVENT and later:
-            self._events.postpone(row, again_at)
-        elif row.lane is Lane.EVENT:
+        if row.lane is Lane.EVENT and not later:
             self._events.outbox.refuse(row.id, reason)
+        elif row.lane in self._queues:
+            self._queues[row.lane].postpone(row, self._clock.monotonic() + REFUSED_SECONDS)
 
     def _refused_own(self, reason: str) -> None:
         self._status.refused += 1
@@ -352,3 +349,8 @@ class Publisher:
                 self._wake.clear()
                 self._collect_acks(session)
         session.stop()
+
+
+def _shared(window: int) -> int:
+    """Return how much of a window is not kept free for alarms."""
+    return max(1, window - window // 3)

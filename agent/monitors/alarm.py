@@ -58,8 +58,6 @@ class AlarmMonitor:
         for buttons in modules.values():
             for button in buttons:
                 memory.buttons.setdefault(button.id, ButtonMemory())
-        self._blind_since = memory.watched_until
-        self._announced = False
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reply, or one miss, of a module."""
@@ -70,8 +68,8 @@ class AlarmMonitor:
             return self._missed(module, reading, now)
         if isinstance(reading, ContactsReading):
             # First of all: a reply that cannot be judged must not count as one.
-            levels = self._levels(module, reading, now)
-            return [*self._replied(module, reading, now), *levels]
+            active = _active(module, reading)
+            return [*self._replied(module, reading, now), *self._levels(module, active, now)]
         if isinstance(reading, PressCountsReading):
             return self._counts(module, reading, now)
         return ()
@@ -201,10 +199,7 @@ class AlarmMonitor:
         at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
         if not at_once and module.misses < DEAD_AFTER_MISSES:
             return ()
-        cause = Cause(
-            code=f"alarm.{outage.reason}",
-            params={"module": outage.device_id},
-        )
+        cause = Cause(code=f"alarm.{outage.reason}", params={"module": outage.device_id})
         return self._into_trouble(module, cause, now)
 
     def _into_trouble(self, module: _Module, cause: Cause, now: Instant) -> list[Event]:
@@ -225,12 +220,8 @@ class AlarmMonitor:
         module.misses = 0
         return [self._event("restored", button, now) for button in module.buttons]
 
-    def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
+    def _levels(self, module: _Module, levels: Mapping[str, bool], now: Instant) -> list[Event]:
         events: list[Event] = []
-        levels = {
-            button.id: reading.inputs[button.input] is not (button.wiring == "nc")
-            for button in module.buttons
-        }
         # All normally closed contacts opening in one reply: pressed, or their supply was cut.
         closed = [button.id for button in module.buttons if button.wiring == "nc"]
         cut = len(closed) > 1 and all(
@@ -265,11 +256,8 @@ class AlarmMonitor:
         events: list[Event] = []
         for button in module.buttons:
             memory = self.memory.buttons[button.id]
-            count, before, memory.counter = (
-                reading.counts[button.input],
-                memory.counter,
-                reading.counts[button.input],
-            )
+            count, before = reading.counts[button.input], memory.counter
+            memory.counter = count
             if before is None:
                 memory.seen = 0  # a baseline only; the level has been judged already
                 continue
@@ -379,3 +367,11 @@ class AlarmMonitor:
         if button.wiring == "no" and (proven is None or now.wall - proven > NO_CONTACT_GOOD_FOR):
             causes.append(Cause(code="alarm.not_tested"))
         return (Verdict.WARN if causes else Verdict.OK), causes
+
+
+def _active(module: _Module, reading: ContactsReading) -> dict[str, bool]:
+    """Tell for every button whether its contact is in its active state; IndexError if untold."""
+    return {
+        button.id: reading.inputs[button.input] is not (button.wiring == "nc")
+        for button in module.buttons
+    }

@@ -52,7 +52,7 @@ class AlarmStore:
         body = memory.model_dump_json()
         return self.outbox.put(rows, also=lambda db: write_meta(db, "alarm_memory", body))
 
-    def newest_press(self, button: str, *, timeout: float = 2.0) -> Row | None:
+    def newest_press(self, button: str, *, timeout: float = 0.2) -> Row | None:
         """Return the newest press of a button that is on disk; None when the disk does not say."""
 
         def read(db: sqlite3.Connection) -> Row | None:

@@ -5,7 +5,8 @@ import threading
 import uuid
 from concurrent.futures import Future
 
-RESERVED_AHEAD = 256
+# More than one reply can hold: a counter that stepped by 1,000 while the disk was busy.
+RESERVED_AHEAD = 2048
 
 Reserved = tuple[str, int]
 

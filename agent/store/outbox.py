@@ -198,7 +198,7 @@ class Outbox:
                 ended.update(self._ended)
             db.executemany(_INSERT, [_values(row) for row in rows])
             db.executemany(
-                "UPDATE message SET acked_at=?, refused=? WHERE id=?",
+                "UPDATE message SET acked_at=coalesce(?, acked_at), refused=? WHERE id=?",
                 [(*how, row_id) for row_id, how in ended.items()],
             )
             if also is not None:

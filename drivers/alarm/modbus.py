@@ -28,7 +28,7 @@ class ModbusSettings(DeviceSettings):
     unit: int = Field(default=1, ge=1, le=247)
     inputs: int = Field(default=8, ge=1, le=64)
     press_counters_at: int | None = Field(default=None, ge=0, le=65535)
-    polls_per_second: float = Field(default=10.0, gt=0, le=50)
+    polls_per_second: float = Field(default=10.0, ge=2, le=50)
     reply_timeout_seconds: float = Field(default=0.3, gt=0, le=5)
     worst_turnaround_seconds: float = Field(default=0.5, gt=0, le=5)
 

@@ -27,6 +27,7 @@ class Published:
     retain: bool
     size: int
     at: float
+    body: bytes
 
 
 @dataclass
@@ -85,7 +86,7 @@ class ScriptedBroker:
                 elif first >> 4 == 3:  # PUBLISH
                     length = int.from_bytes(body[:2], "big")
                     topic, mid = body[2 : 2 + length].decode(), body[2 + length : 4 + length]
-                    one = Published(topic, bool(first & 1), len(body) + 5, time.monotonic())
+                    one = Published(topic, bool(first & 1), len(body) + 5, time.monotonic(), body)
                     reason = self.answer(one)
                     self.heard.append(one)
                     if reason is None:

@@ -1,10 +1,14 @@
 """The Modbus driver and simulator on one pseudo-terminal, and a stranger on the same line."""
 
+import array
+import fcntl
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from agent.clock import SystemClock
 from drivers.alarm.modbus import ModbusDriver, ModbusSettings
@@ -14,6 +18,7 @@ from simulators.modbus import ModbusSimulator
 from simulators.truth import Truth
 
 CLOCK = SystemClock()
+TIOCGEXCL = 0x80045440  # asm-generic/ioctls.h
 
 
 @pytest.fixture
@@ -116,6 +121,34 @@ def test_a_pulled_adapter_is_a_lost_port_and_comes_back(
     module.line.plug()
     driver.open()
     assert inputs(driver) == (False,) * 8
+
+
+def test_a_pace_slower_than_silence_is_refused() -> None:
+    """The alarm monitor calls 1.5 s without a reply trouble; every poll would make one."""
+    with pytest.raises(ValidationError):
+        ModbusSettings(id="io", port="/dev/null", polls_per_second=0.5)
+
+
+def test_counters_are_read_at_their_own_pace_and_at_once_after_opening(
+    module: ModbusSimulator, driver: ModbusDriver
+) -> None:
+    assert [type(one) for one in poll(driver)] == [ContactsReading, PressCountsReading]
+    assert [type(one) for one in poll(driver)] == [ContactsReading]
+    driver.open()
+    assert [type(one) for one in poll(driver)] == [ContactsReading, PressCountsReading]
+
+
+def test_nobody_else_can_open_the_line(module: ModbusSimulator, driver: ModbusDriver) -> None:
+    """Root may open a port held with TIOCEXCL (tty_ioctl(4)), so root asks for the flag."""
+    inputs(driver)
+    held = array.array("i", [0])
+    if os.geteuid() != 0:
+        with pytest.raises(OSError, match="busy"):
+            module.line.path.open("rb", buffering=0)
+        return
+    with module.line.path.open("rb", buffering=0) as other:
+        fcntl.ioctl(other.fileno(), TIOCGEXCL, held)
+    assert held[0] == 1
 
 
 def mbpoll(path: Path, *arguments: str) -> str:

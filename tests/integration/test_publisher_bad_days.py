@@ -190,3 +190,76 @@ def test_alarms_beyond_what_memory_may_hold_wait_on_disk(
     for number in range(50):
         site.press(number)
     wait_until(lambda: waiting(site)["waiting"] == 0, 20)
+
+
+def test_an_alarm_found_on_disk_before_it_was_handed_over_is_sent_once(sit: Sits) -> None:
+    """Between the commit and the offer the publisher may have read it already."""
+    let_in: list[bool] = []
+    broker = ScriptedBroker(accepts=lambda _: bool(let_in))
+    site = sit(broker)
+    data = AlarmEventData(what="press", button="gate", incident=1, press=1)
+    event = Event(subject="gate", time=CLOCK.now(), data=data)
+    row = site.composer.event(event, Lane.ALARM, "alarm", site.alarms.number())
+    site.alarms.put([row]).result(5)
+    let_in.append(True)
+    wait_until(lambda: waiting(site)["waiting"] == 0)
+    site.publisher.offer(row)
+    site.event()
+    wait_until(lambda: waiting(site)["events"] == 0)
+    assert broker.topics().count("event/alarm") == 1
+    site.publisher.offer(replace(row, again=True))
+    wait_until(lambda: broker.topics().count("event/alarm") == 2)
+
+
+def test_heads_are_told_again_and_a_new_connection_asks_for_all_states(
+    sit: Sits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "STATUS_SECONDS", 0.2)
+    connected: list[int] = []
+    broker = ScriptedBroker(accepts=lambda level: level == 4)
+    site = sit(broker)
+    site.publisher.on_connected = lambda: connected.append(1)
+    wait_until(lambda: broker.topics().count("status") >= 4)
+    assert connected == [1]
+
+
+def test_alarms_have_room_left_while_events_wait_for_their_confirmation(sit: Sits) -> None:
+    """A slow broker, all that is shared of the window used up: the press leaves all the same."""
+    broker = ScriptedBroker(lazy_seconds=3.0)
+    site = sit(broker)
+    for _ in range(40):
+        site.event()
+    wait_until(lambda: broker.topics().count("event/agent") >= publisher_module.WINDOW - 2)
+    site.press()
+    wait_until(lambda: "event/alarm" in broker.topics())
+    assert broker.topics().count("event/agent") <= publisher_module.WINDOW
+
+
+def test_what_is_on_its_way_is_not_fetched_and_sent_again(sit: Sits) -> None:
+    broker = ScriptedBroker(lazy_seconds=1.0)
+    site = sit(broker)
+    for number in range(1, 4):
+        site.event()
+        wait_until(lambda n=number: broker.topics().count("event/agent") >= n)  # type: ignore[misc]
+    wait_until(lambda: waiting(site)["events"] == 0)
+    assert broker.topics().count("event/agent") == 3
+
+
+def test_after_a_cut_the_newest_state_is_sent_again_and_not_an_older_one(sit: Sits) -> None:
+    broker = ScriptedBroker(
+        lazy_seconds=0.5,
+        answer=lambda one: (
+            None if b'"uptime_seconds":2.0' in one.body and len(broker.connects) == 1 else SUCCESS
+        ),
+    )
+    site = sit(broker)
+    site.state(1.0)
+    wait_until(lambda: "state/host/host" in broker.topics())
+    site.state(2.0)
+
+    def again() -> list[bytes]:
+        bodies = [one.body for one in list(broker.heard) if "/state/" in one.topic]
+        return bodies[2:]
+
+    wait_until(lambda: bool(again()))
+    assert [b'"uptime_seconds":2.0' in body for body in again()] == [True]

@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -42,6 +43,26 @@ def test_sigterm_ends_it_in_five_seconds_and_the_county_is_told(
     assert status == 0, daemon.said()
     assert seconds < 5
     county.wait_for(lambda heard: heard.body.get("reason") == "stopped")
+
+
+def test_sigterm_ends_it_in_five_seconds_while_the_broker_hangs_and_the_line_is_cut(
+    daemon: Daemon, county: County, broker: Broker, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.line.unplug()
+    broker.signal(signal.SIGSTOP)
+    _, seconds = daemon.stop()
+    broker.signal(signal.SIGCONT)
+    assert seconds < 5
+
+
+def test_sigterm_during_the_start_ends_it_too(tmp_path: Path, broker: Broker) -> None:
+    daemon = Daemon(tmp_path, alarm_only(tmp_path, broker.port))
+    daemon.start()
+    wait_until((tmp_path / "state" / "alarms.db").exists)
+    status, seconds = daemon.stop()
+    assert seconds < 5
+    assert status in (0, -signal.SIGTERM), daemon.said()
 
 
 def test_a_site_that_dies_is_declared_lost_by_its_will(daemon: Daemon, county: County) -> None:

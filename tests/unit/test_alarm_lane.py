@@ -47,12 +47,12 @@ class Counter:
 
 
 class Desk:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: SickDatabase | None = None) -> None:
         self.path = directory / "alarms.db"
-        self.disk = SickDatabase(self.path)
+        self.disk = disk or SickDatabase(self.path)
         self.store = AlarmStore(self.disk)
         self.counter = Counter(self.path)
-        memory = self.store.start()
+        memory = self.store.start(timeout=1.0)
         self.monitor = AlarmMonitor({"io": [GATE]}, memory)
         self.lane = AlarmLane(
             self.monitor,
@@ -148,3 +148,25 @@ def test_the_journal_of_alarms_is_pruned_too(desk: Desk) -> None:
     desk.lane.tick()
     count = desk.disk.submit(lambda db: db.execute("SELECT count(*) FROM message").fetchone()[0])
     assert count.result(5) == 0
+
+
+def test_in_a_store_in_memory_no_press_is_called_durable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    desk = Desk(tmp_path / "file")
+    desk.reply(True)
+    assert desk.said()[-1] == ("press", False)
+    desk.store.outbox.stop()
+
+
+def test_an_incident_on_a_disk_that_wakes_up_late_is_open_again(desk: Desk, tmp_path: Path) -> None:
+    desk.reply(True)
+    desk.store.outbox.stop()
+    disk = SickDatabase(desk.path)
+    disk.may_open.clear()
+    late = Desk(tmp_path, disk)
+    assert late.monitor.memory.incidents == 0
+    disk.heal()
+    late.store.outbox.counts().result(5)
+    late.lane.tick()
+    assert late.monitor.memory.buttons["gate"].incident == 1
+    late.store.outbox.stop()

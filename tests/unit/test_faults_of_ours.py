@@ -219,4 +219,4 @@ def test_a_driver_that_fails_to_close_is_tried_again(logs: Logs) -> None:
     wait_until(lambda: driver.opened >= 2)
     thread.stop()
     assert {getattr(one, "reason", None) for one in got} == {Reason.INTERNAL}
-    assert len([line for line in logs if line["event"] == "driver failed"]) == 2
+    assert len([line for line in logs if line["event"] == "driver failed"]) == 1

@@ -21,12 +21,12 @@ def test_numbers_taken_while_the_disk_is_full_are_not_used_again(tmp_path: Path)
     first, disk = box(tmp_path / "alarms.db")
     first.start()
     disk.full = True
-    taken = [first.number() for _ in range(1000)]
+    taken = [first.number() for _ in range(5000)]
     pull_the_plug(first)
     second, _ = box(tmp_path / "alarms.db")
     second.start()
-    assert len(set(taken)) == 1000
-    assert not {second.number() for _ in range(1000)} & set(taken)
+    assert len(set(taken)) == 5000
+    assert not {second.number() for _ in range(5000)} & set(taken)
     second.stop()
 
 
@@ -34,13 +34,13 @@ def test_numbers_taken_while_the_disk_hangs_are_not_used_again(tmp_path: Path) -
     first, disk = box(tmp_path / "alarms.db")
     first.start()
     disk.may_work.clear()
-    taken = [first.number() for _ in range(1000)]
+    taken = [first.number() for _ in range(5000)]
     disk.full = True  # nothing of what waited reaches the disk
     disk.may_work.set()
     pull_the_plug(first)
     second, _ = box(tmp_path / "alarms.db")
     second.start()
-    assert not {second.number() for _ in range(1000)} & set(taken)
+    assert not {second.number() for _ in range(5000)} & set(taken)
     second.stop()
 
 
@@ -59,7 +59,7 @@ def test_a_store_that_opens_full_hands_out_numbers_of_its_own(tmp_path: Path) ->
     pull_the_plug(second)
     third, _ = box(tmp_path / "alarms.db")
     third.start()
-    assert not {third.number() for _ in range(1000)} & used
+    assert not {third.number() for _ in range(5000)} & used
     third.stop()
 
 
@@ -97,7 +97,7 @@ def test_after_an_emergency_epoch_the_disk_learns_it_and_the_next_start_goes_on(
     first, disk = box(tmp_path / "alarms.db")
     first.start()
     disk.full = True
-    for _ in range(1000):
+    for _ in range(5000):
         first.number()
     disk.full = False
     first.number()

@@ -121,12 +121,13 @@ def test_after_a_crash_reserved_numbers_are_void_and_never_used_again(path: Path
 
 
 def test_numbers_are_reserved_again_before_they_run_out(outbox: Outbox, path: Path) -> None:
-    for _ in range(500):
+    for _ in range(1500):
         outbox.number()
     outbox.counts().result(5)
     with sqlite3.connect(path) as db:
         reserved = db.execute("SELECT value FROM meta WHERE key='reserved'").fetchone()[0]
-    assert reserved >= 500
+    assert reserved >= 3000
+    assert outbox.number()[1] == 1501
 
 
 def test_a_corrupt_store_is_set_aside_and_a_new_epoch_begins(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -190,3 +191,12 @@ def test_a_device_that_fails_to_close_is_opened_again() -> None:
 def test_an_error_without_a_known_reason_does_not_end_the_watch() -> None:
     driver = ScriptedDriver(NamelessError("new"), reading())
     assert kinds(run(driver, 2))[:2] == ["internal", "reader"]
+
+
+def test_a_port_that_cannot_be_opened_is_not_hammered() -> None:
+    driver = ScriptedDriver(reading(), opens=1000)
+    thread = DeviceThread(driver, CLOCK, poll_seconds=0.001, deadline_seconds=1)
+    thread.start(lambda _: None)
+    time.sleep(0.6)
+    thread.stop()
+    assert 2 <= driver.opened <= 6
