@@ -350,13 +350,13 @@ def test_a_terminal_server_is_asked_twice_a_second_to_confirm_the_feed(bench: Be
 
 
 def test_a_loop_on_its_way_is_watched_and_nothing_else(bench: Bench) -> None:
-    moves = [(at / 10, (REST, OPEN)[at % 2]) for at in range(3, 40)]
+    moves = [(0.13 * move, (REST, OPEN)[move % 2]) for move in range(3, 80)]
     bench.script(*moves)
-    bench.run(4)
-    # Opens on the odd tenths of a second; the sample before may be one pace old.
-    asked = [10 * (at - bench.opened) for at, _ in bench.port.fed if at > bench.opened + 0.3]
-    assert asked
-    assert [at for at in asked if int(at) % 2 and 0.3 < at % 1 < 0.95] == []
+    bench.run(10)
+    asked = [(at - bench.opened) / 0.13 for at, _ in bench.port.fed if at > bench.opened + 0.4]
+    assert len(asked) > 10
+    # Open after every odd move; the look that shows it comes up to 20 ms later.
+    assert [at for at in asked if int(at) % 2 and 0.2 < at % 1 < 0.98] == []
 
 
 def test_readings_come_five_times_a_second_and_say_how_long_nobody_looked(bench: Bench) -> None:
