@@ -1,6 +1,5 @@
 """The alarm's way out: disk first with a deadline, then the county, never silent."""
 
-import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -8,19 +7,22 @@ from dataclasses import replace
 
 import structlog
 
-from agent.county.contract import Event
+from agent.county.commands import AckData
+from agent.county.contract import AlarmEventData, Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
-from agent.store.outbox import Lane
+from agent.store.outbox import Lane, Row
 from drivers.base import Clock
 from drivers.readings import Reading
 
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
+AGAIN_SECONDS = 60.0
+PRUNE_SECONDS = 3600.0
 
 log = structlog.get_logger()
 
@@ -44,7 +46,10 @@ class AlarmLane:
         self._board = board
         self._clock = clock
         self._remember_at = 0.0
+        self._prune_at = 0.0
         self._announced = False
+        self._again_at = 0.0
+        self._presses: dict[str, Row] = {}
 
     def handle(self, reading: Reading) -> None:
         """Judge one reading and deliver what happened."""
@@ -58,15 +63,50 @@ class AlarmLane:
         now = self._now()
         if not self._announced:
             self._announce(now)
+        late = self._store.recalled()
+        if late is not None:
+            self._monitor.recall(late)
         self._deliver(self._monitor.tick(now))
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
+        if now.monotonic >= self._prune_at:
+            self._prune_at = now.monotonic + PRUNE_SECONDS
+            self._store.outbox.prune(now.wall.timestamp())
         self._send_states(now)
+        if now.monotonic >= self._again_at:
+            self._again_at = now.monotonic + AGAIN_SECONDS
+            self._announce_again()
+
+    def reset(self, button: str, *, by: str, reason: str) -> int:
+        """Close a button's incident and return its number. Raises ResetRefusedError."""
+        incident, closed = self._monitor.reset(button, self._now(), by=by, reason=reason)
+        self._deliver([closed])
+        return incident
+
+    def acknowledge(self, ack: AckData, *, by: str) -> str:
+        """Note the county's acknowledgement; return the code of the answer."""
+        if ack.epoch != self._store.outbox.numbers.epoch:
+            return "command.other_epoch"
+        code, events = self._monitor.acknowledge(ack.incident, self._now(), by=by)
+        self._deliver(events)
+        return code
+
+    def connected(self) -> None:
+        """Have open incidents announced again: a broker accepted us anew. Any thread may call."""
+        self._again_at = 0.0
 
     def _announce(self, now: Instant) -> None:
         self._announced = True
         self._deliver([self._monitor.started(now, self._store.outbox.numbers.void)])
+
+    def _announce_again(self) -> None:
+        """An open incident is said again, live, under the id it has, until somebody has seen it."""
+        for button in self._monitor.unanswered():
+            press = self._presses.get(button) or self._store.newest_press(button)
+            if press is not None:
+                self._presses[button] = press
+                self._publisher.offer(replace(press, again=True))
 
     def _deliver(self, events: Sequence[Event]) -> None:
         if not events:
@@ -78,6 +118,8 @@ class AlarmLane:
         durable = self._committed(self._store.save(rows, self._monitor.memory))
         for event, row in zip(events, rows, strict=True):
             self._publisher.offer(replace(row, durable=durable))
+            if isinstance(event.data, AlarmEventData) and event.data.what == "press":
+                self._presses[event.subject] = replace(row, durable=durable)
             log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
         self._send_states(self._now())
 
@@ -87,7 +129,7 @@ class AlarmLane:
         except FutureTimeoutError:
             log.error("alarm not on disk in time; sent all the same", seconds=COMMIT_SECONDS)
             return False
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - the press counts as told from here on
             log.error("alarm not on disk; sent all the same", error=str(error))
             return False
         return self._store.outbox.database.durable

@@ -1,7 +1,7 @@
 """The composition root: knows every part, starts them in order and stops them in reverse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,13 @@ from typing import TypeVar
 import structlog
 
 from agent.alarm_lane import AlarmLane
+from agent.command_desk import CommandDesk
+from agent.control.server import ControlServer
+from agent.control.verbs import verbs
+from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import AgentEventData, Event, State
 from agent.county.messages import ClockQuality, Composer
-from agent.county.publisher import Publisher
+from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics
@@ -59,19 +63,24 @@ class App:
         problems: Sequence[str],
         credentials: Credentials,
         clock: Clock,
+        *,
+        control_path: Path,
+        left_out: Collection[str] = (),
     ) -> None:
         self.liveness = Liveness(clock)
         self._site = site
         self._clock = clock
+        self._control_path = control_path
+        self._left_out = left_out
         self._stop_order: list[Callable[[], None]] = []
         folder = site.state.directory
         with contextlib.suppress(OSError):  # the stores say so themselves
             folder.mkdir(parents=True, exist_ok=True)
         self._equipment = Equipment(site, credentials, clock)
-        problems = [*problems, *self._equipment.problems]
+        self._problems = [*problems, *self._equipment.problems]
         login, login_problem = self._login(credentials)
         if login_problem is not None:
-            problems.append(login_problem)
+            self._problems.append(login_problem)
 
         self._alarm_store = AlarmStore(self._database(folder / "alarms.db", SCHEMA))
         self._events = Outbox(
@@ -89,11 +98,16 @@ class App:
             *outboxes,
             clock,
             self.liveness.beat("publisher"),
+            status_seconds=site.broker.status_seconds if site.broker else STATUS_SECONDS,
         )
         self._board = StateBoard(clock)
-        self._publisher.on_connected = self._board.forget_sent
         self._report = SelfReport(
-            *outboxes, self.liveness, problems, clock.now(), lambda: self._status.refused
+            *outboxes,
+            self.liveness,
+            self._problems,
+            clock.now(),
+            lambda: self._status.refused,
+            can_be_acknowledged=bool(site.county_key) or not site.alarm_module,
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
         self._scheduler = Scheduler(site.site.zone, self._missed_run)
@@ -106,9 +120,6 @@ class App:
         self._stop_order.append(self._events.stop)
         self._restore()
 
-        self._publisher.start()
-        self._stop_order.append(self._publisher.stop)
-
         shared = (self._composer, self._publisher, self._board, self._clock)
         buttons = {module.id: module.button for module in self._site.alarm_module}
         alarm = AlarmLane(AlarmMonitor(buttons, memory), self._alarm_store, *shared)
@@ -120,8 +131,31 @@ class App:
             self._equipment.remember,
         )
         self._watch.announce(self._started())
+        self._publisher.on_connected = partial(_all, self._board.forget_sent, alarm.connected)
+        self._publisher.start()
+        self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
+        keys = {key.id: public_key(key.public) for key in self._site.county_key}
+        desk = CommandDesk(
+            CommandGuard(self._site.site.county, self._site.site.id, keys),
+            self._composer.topics,
+            alarm,
+            alarm_loop,
+            self._publisher,
+            self._watch.announce,
+            self._clock,
+        )
+        self._publisher.on_command = desk.receive
+        self._control = ControlServer(self._control_path, verbs(alarm, alarm_loop, self._board))
+        self._control.start()
+        if self._control.problem is not None:
+            self._problems.append(self._control.problem)
+        self._stop_order.append(self._control.stop)
         watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
+        self._report.faults = lambda: [
+            *sorted(self._watch.failed),
+            *(f"{loop.name}: {what}" for loop in (alarm_loop, watch_loop) for what in loop.failed),
+        ]
 
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
@@ -173,7 +207,10 @@ class App:
         )
         nothing: dict[str, str] = {}
         told = self._read(journal.remembered(database), nothing)
-        self._equipment.restore(scans, day_maps, told)
+        try:
+            self._equipment.restore(scans, day_maps, told)
+        except Exception:
+            log.exception("nothing restored: the monitors start afresh", component="journal")
 
     def _read(self, found: "Future[T]", otherwise: T) -> T:
         try:
@@ -185,7 +222,8 @@ class App:
         return otherwise
 
     def _own_states(self) -> list[State]:
-        return [self._report.state(), *duty_states(self._board.verdicts, not_fitted(self._site))]
+        duties = duty_states(self._board.verdicts, not_fitted(self._site), self._left_out)
+        return [self._report.state(), *duties]
 
     def _started(self) -> Event:
         void = self._events.numbers.void or (None, None)
@@ -196,6 +234,11 @@ class App:
         cause = Cause(code="agent.missed_run", params={"job": job})
         data = AgentEventData(what="missed_run", causes=(cause,))
         self._watch.announce(Event(subject="agent", time=self._clock.now(), data=data))
+
+
+def _all(*calls: Callable[[], None]) -> None:
+    for call in calls:
+        call()
 
 
 def clock_quality(clock: Clock) -> ClockQuality:

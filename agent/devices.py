@@ -69,12 +69,19 @@ class DeviceThread:
                 self._poll_until_lost()
             except Exception as error:  # noqa: BLE001 - one broken device never stops another
                 self._failed(error)
-            self._driver.close()
+            self._close()
             failures = 0 if self._down_since is None else failures + 1
             low, high = BACK_OFF_SECONDS
             delay = min(high, low * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
             self._stopping.wait(delay)
-        self._driver.close()
+        self._close()
+
+    def _close(self) -> None:
+        """Close; a driver that fails even in this is tried again like any other."""
+        try:
+            self._driver.close()
+        except Exception as error:  # noqa: BLE001 - its thread must outlive it
+            self._failed(error)
 
     def _poll_until_lost(self) -> None:
         """Poll at the set pace until the port is gone; other errors are the device's affair."""
@@ -104,7 +111,9 @@ class DeviceThread:
 
     def _failed(self, error: Exception) -> None:
         known = isinstance(error, DriverError)
-        reason = Reason(error.reason) if isinstance(error, DriverError) else Reason.INTERNAL
+        reason = Reason.INTERNAL
+        if isinstance(error, DriverError) and error.reason in list(Reason):
+            reason = Reason(error.reason)
         self._post(
             Outage(
                 device_id=self._driver.device_id,
@@ -113,12 +122,18 @@ class DeviceThread:
                 detail=str(error) if known else type(error).__name__,
             )
         )
-        if not known and str(error) not in self._unexpected:
-            self._unexpected.add(str(error))
-            log.error("driver failed", device=self._driver.device_id, exc_info=error)
+        if not known:
+            self._unknown(error)
         if self._down_since is None:
             self._down_since = self._clock.monotonic()
             log.warning("device lost", device=self._driver.device_id, reason=reason, why=str(error))
+
+    def _unknown(self, error: Exception) -> None:
+        """Log a fault of ours once; its text may differ every time, its kind does not."""
+        kind = type(error).__name__
+        if kind not in self._unexpected:
+            self._unexpected.add(kind)
+            log.error("driver failed", device=self._driver.device_id, exc_info=error)
 
     def _recovered(self) -> None:
         if self._down_since is not None:

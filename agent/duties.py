@@ -1,6 +1,6 @@
 """The county's duties, rolled up: nothing missing reads as well."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from agent.county.contract import DutyState, State
 from agent.findings import Cause, Verdict, worst
@@ -17,11 +17,19 @@ SERVED_BY: Mapping[str, tuple[str, ...] | None] = {
 
 
 def duty_states(
-    verdicts: Callable[[str], Mapping[str, Verdict]], not_fitted: Mapping[str, str]
+    verdicts: Callable[[str], Mapping[str, Verdict]],
+    not_fitted: Mapping[str, str],
+    left_out: Collection[str] = (),
 ) -> Sequence[State]:
-    """Return one state a duty: the worst of what serves it, or why nothing does."""
+    """Return one state a duty: the worst of what serves it, or why nothing does.
+
+    `left_out` are the duties of which a device stays off, because its block in the file is bad.
+    """
     return [
-        State(id=duty.replace("_", "-"), data=_duty(kinds, verdicts, not_fitted.get(duty)))
+        State(
+            id=duty.replace("_", "-"),
+            data=_duty(kinds, verdicts, not_fitted.get(duty), left_out=duty in left_out),
+        )
         for duty, kinds in SERVED_BY.items()
     ]
 
@@ -30,6 +38,8 @@ def _duty(
     kinds: tuple[str, ...] | None,
     verdicts: Callable[[str], Mapping[str, Verdict]],
     not_fitted: str | None,
+    *,
+    left_out: bool,
 ) -> DutyState:
     if not_fitted is not None:
         return DutyState(
@@ -39,10 +49,13 @@ def _duty(
     if kinds is None:
         return DutyState(verdict=Verdict.UNKNOWN, causes=(Cause(code="unknown.not_measured"),))
     found = {name: verdict for kind in kinds for name, verdict in verdicts(kind).items()}
-    verdict = worst(found.values())
+    # What is not watched is not well, however well the rest is.
+    verdict = worst([*found.values(), *([Verdict.UNKNOWN] if left_out else [])])
     causes = tuple(
         Cause(code="duty.because", params={"object": name, "verdict": str(one)})
         for name, one in found.items()
         if one is verdict and verdict is not Verdict.OK
     )
+    if left_out:
+        causes = (Cause(code="duty.device_left_out"), *causes)
     return DutyState(verdict=verdict, causes=causes)

@@ -70,7 +70,9 @@ class Equipment:
             for reader in site.nfc_reader
         ]
         machine = HostSettings(
-            state_directory=site.state.directory, serial_devices=site.serial_ports
+            state_directory=site.state.directory,
+            serial_devices=site.serial_ports,
+            poll_seconds=site.host.poll_seconds,
         )
         self._host = DeviceThread(
             HostDriver(machine, clock),

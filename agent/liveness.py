@@ -77,7 +77,7 @@ class Liveness:
 
 
 def notify(message: str, address: str | None = None) -> bool:
-    """Send one datagram of the sd_notify(3) protocol; False when nobody asked for it."""
+    """Send one datagram of the sd_notify(3) protocol; False when nobody asked for it or hears."""
     address = address if address is not None else os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -85,5 +85,8 @@ def notify(message: str, address: str | None = None) -> bool:
     target = "\0" + address[1:] if address.startswith("@") else address
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.settimeout(1.0)
-        channel.sendto(message.encode(), target)
+        try:
+            channel.sendto(message.encode(), target)
+        except OSError:
+            return False
     return True

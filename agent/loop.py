@@ -3,13 +3,17 @@
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from agent.liveness import Beat
 from drivers.base import Clock
 from drivers.readings import Reading
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -27,13 +31,14 @@ class Loop:
         *,
         tick_seconds: float,
     ) -> None:
+        self.name = name
         self._handle = handle
         self._tick = tick
         self._clock = clock
         self._beat = beat
         self._tick_seconds = tick_seconds
-        self._inbox: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
-        self._failed: set[str] = set()
+        self._inbox: queue.SimpleQueue[Reading | Callable[[], None] | None] = queue.SimpleQueue()
+        self.failed: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -49,6 +54,19 @@ class Loop:
         """Hand over a reading; never blocks."""
         self._inbox.put(reading)
 
+    def ask(self, question: Callable[[], T]) -> "Future[T]":
+        """Let the loop's own thread answer between two readings; what it raises is handed on."""
+        future: Future[T] = Future()
+
+        def answer() -> None:
+            try:
+                future.set_result(question())
+            except Exception as error:  # noqa: BLE001 - handed to whoever asked
+                future.set_exception(error)
+
+        self._inbox.put(answer)
+        return future
+
     def _run(self) -> None:
         tick_at = self._clock.monotonic()
         while True:
@@ -59,18 +77,21 @@ class Loop:
                 tick_at = self._clock.monotonic() + self._tick_seconds
                 continue
             try:
-                reading = self._inbox.get(timeout=left)
+                posted = self._inbox.get(timeout=left)
             except queue.Empty:
                 continue
-            if reading is None:
+            if posted is None:
                 return
-            self._guarded(partial(self._handle, reading), reading.device_id)
+            if isinstance(posted, Reading):
+                self._guarded(partial(self._handle, posted), posted.device_id)
+            else:
+                posted()
 
     def _guarded(self, call: Callable[[], None], what: str) -> None:
         """A fault of ours costs one reading, is logged once, and never ends the loop."""
         try:
             call()
         except Exception:
-            if what not in self._failed:
-                self._failed.add(what)
+            if what not in self.failed:
+                self.failed.add(what)
                 log.exception("loop failed", device=what)

@@ -97,3 +97,4 @@ class HostPolicy(DeviceSettings):
     load_warn_per_cpu: float = 4.0
     temperature_warn_celsius: float = 85
     max_age_seconds: float = Field(default=180, gt=0)
+    poll_seconds: float = Field(default=30, gt=0, le=3600)

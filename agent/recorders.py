@@ -61,7 +61,9 @@ class RecorderPart:
             poll_seconds=recorder.poll_seconds,
             deadline_seconds=POLL_DEADLINE_SECONDS,
         )
-        days = max(policy.target_days(channel) for channel in channels)
+        # All its channels may have been left out of a bad file.
+        targets = [policy.target_days(channel) for channel in channels]
+        days = max(targets, default=policy.retention_min_days)
         self._survey = Survey(driver, self._thread, clock, zone, days=days)
 
     def start(self, post: Post) -> None:

@@ -23,6 +23,8 @@ class SelfReport:
         settings_problems: Sequence[str],
         started_at: datetime,
         refused: Callable[[], int],
+        *,
+        can_be_acknowledged: bool,
     ) -> None:
         self._alarms = alarms
         self._events = events
@@ -30,6 +32,8 @@ class SelfReport:
         self._settings_problems = settings_problems
         self._started_at = started_at
         self._refused = refused
+        self._can_be_acknowledged = can_be_acknowledged
+        self.faults: Callable[[], Sequence[str]] = tuple
 
     def state(self) -> State:
         """Return the agent's state as it is now."""
@@ -45,11 +49,18 @@ class SelfReport:
                 observed_at=None,
                 version=__version__,
                 started_at=self._started_at,
-                alarms_durable=self._alarms.database.durable and not self._alarms.unsaved,
-                events_durable=self._events.database.durable and not self._events.unsaved,
+                alarms_durable=self._durable(self._alarms),
+                events_durable=self._durable(self._events),
                 unsaved=self._alarms.unsaved + self._events.unsaved,
             ),
         )
+
+    def _durable(self, outbox: Outbox) -> bool:
+        hangs = any(outbox.database.path.name in what for what in self._slow())
+        return outbox.database.durable and not outbox.unsaved and not hangs
+
+    def _slow(self) -> Sequence[str]:
+        return self._liveness.slow_io(SLOW_IO_SECONDS)
 
     def causes(self) -> list[tuple[str, str]]:
         """Name what is wrong: code and detail."""
@@ -62,8 +73,11 @@ class SelfReport:
                 causes.append(("agent.store_set_aside", str(database.problem)))
             if outbox.unsaved:
                 causes.append(("agent.disk_refuses", f"{database.path.name}: {outbox.unsaved}"))
-        causes += [("agent.disk_slow", what) for what in self._liveness.slow_io(SLOW_IO_SECONDS)]
+        causes += [("agent.disk_slow", what) for what in self._slow()]
         if self._refused():
             causes.append(("agent.refused_by_broker", str(self._refused())))
+        if not self._can_be_acknowledged:
+            causes.append(("agent.no_county_key", ""))
+        causes += [("agent.fault", where) for where in self.faults()]
         causes += [("agent.settings", problem) for problem in self._settings_problems]
         return causes

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from agent.county.commands import public_key
 from agent.policy import (
     Button,
     Checkpoint,
@@ -82,6 +83,14 @@ def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) else value  # TOML has no paths
 
 
+def _checked_key(value: str) -> str:
+    try:
+        public_key(value)
+    except ValueError:
+        raise PydanticCustomError("bad_key", "not a key") from None
+    return value
+
+
 def _absolute(value: Path) -> Path:
     if not value.is_absolute() or "\0" in str(value):
         raise PydanticCustomError("not_absolute", "not an absolute path")
@@ -140,10 +149,24 @@ class StateSettings(DeviceSettings):
     directory: AbsolutePath = DEFAULT_STATE_DIRECTORY
 
 
+class ControlSettings(DeviceSettings):
+    """[control]: the local socket for commands; default: in systemd's runtime directory."""
+
+    socket: AbsolutePath | None = None
+
+
+class CountyKey(DeviceSettings):
+    """[[county_key]]: whose commands are obeyed; the public half, so no secret."""
+
+    id: Id
+    public: Annotated[str, AfterValidator(_checked_key)]
+
+
 class BrokerSettings(DeviceSettings):
     """[broker]: the county's brokers, tried in turn."""
 
     hosts: tuple[HostPort, ...] = Field(min_length=1)
+    status_seconds: float = Field(default=60, ge=1, le=3600)
     username: Text | None = Field(default=None, description="default: the site's id")
     password: SecretReference | None = None
 
@@ -258,7 +281,9 @@ class SiteSettings(DeviceSettings):
 
     site: Identity
     state: StateSettings = StateSettings()
+    control: ControlSettings = ControlSettings()
     broker: BrokerSettings | None = None
+    county_key: tuple[CountyKey, ...] = ()
     alarm_module: tuple[AlarmModule, ...] = ()
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()

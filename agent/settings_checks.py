@@ -15,7 +15,15 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "gate_manned": (),
 }
 
+_DEVICES = frozenset({"alarm_module", "nfc_reader", "checkpoint", "recorder"})
+
 EMPTY = "config.empty"
+
+
+def duties_without(left_out: Iterable[KeyPath]) -> frozenset[Duty]:
+    """Return the duties of which a device, or a part of one, was left out of a bad file."""
+    sections = {path[0] for path in left_out if path} & _DEVICES
+    return frozenset(duty for duty, kinds in _SERVED_BY.items() if sections & set(kinds))
 
 
 def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -39,6 +39,7 @@ _OWN = frozenset(
         "bad_id",
         "bad_zone",
         "bad_host",
+        "bad_key",
         "bad_host_port",
         "bad_tag",
         "blank",

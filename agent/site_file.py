@@ -216,7 +216,7 @@ class _Reading:
             for problem in problems
             if problem.code == "config.unknown_key_near" and len(problem.path) == 1
         }
-        return set(self._data) | meant
+        return {key for key, value in self._data.items() if value != []} | meant
 
 
 def _unit(path: KeyPath) -> KeyPath:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent.county.contract import State
-from agent.findings import Verdict
+from agent.findings import Cause, Verdict
 from drivers.base import Clock
 
 REFRESH_SHARE = 1 / 3  # two refreshes may be lost before a state goes stale
@@ -15,7 +15,7 @@ class StateBoard:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._sent: dict[tuple[str, str], tuple[dict[str, object], float]] = {}
-        self._verdicts: dict[str, dict[str, Verdict]] = {}
+        self._newest: dict[tuple[str, str], State] = {}
 
     def due(self, states: Iterable[State]) -> list[State]:
         """Take in the present states; return those that must be sent now."""
@@ -23,7 +23,7 @@ class StateBoard:
         due = []
         for state in states:
             key = (state.data.kind, state.id)
-            self._verdicts.setdefault(state.data.kind, {})[state.id] = state.data.verdict
+            self._newest[key] = state
             telling = state.data.model_dump(exclude=set(state.data.volatile))
             before = self._sent.get(key)
             refresh = state.valid_for_seconds * REFRESH_SHARE
@@ -36,6 +36,18 @@ class StateBoard:
         """Send everything again: a new connection may be a new broker."""
         self._sent = {}
 
+    def doubt(self, states: Iterable[State]) -> None:
+        """Hold these to be unknown; what was sent of them grows stale."""
+        internal = Cause(code="unknown.internal")
+        for state in states:
+            data = state.data.model_copy(update={"verdict": Verdict.UNKNOWN, "causes": (internal,)})
+            self._newest[state.data.kind, state.id] = state.model_copy(update={"data": data})
+            self._sent.pop((state.data.kind, state.id), None)
+
     def verdicts(self, kind: str) -> dict[str, Verdict]:
         """Return the newest verdict of every object of a kind."""
-        return dict(self._verdicts.get(kind, {}))
+        return {state.id: state.data.verdict for state in self.newest() if state.data.kind == kind}
+
+    def newest(self) -> list[State]:
+        """Return the newest state of every object, in the order they were first seen."""
+        return list(self._newest.values())

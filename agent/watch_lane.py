@@ -46,14 +46,15 @@ class WatchLane:
         self._clock = clock
         self._more_states = more_states
         self._remember = remember
-        self._failed: set[int] = set()
+        self.failed: set[str] = set()
+        self._shown: dict[int, Sequence[State]] = {}
         self._remember_at = 0.0
         self._prune_at = 0.0
 
     def handle(self, reading: Reading) -> None:
         """Show one reading to every monitor; store it with what it led to, in one commit."""
         now = self._now()
-        events = self._ask(lambda monitor: monitor.observe(reading, now))
+        events = self._asked(lambda monitor: monitor.observe(reading, now))
         kept = [reading] if getattr(reading, "kind", "") in JOURNALLED else []
         if events or kept:
             self._deliver(events, kept)
@@ -61,10 +62,10 @@ class WatchLane:
     def tick(self) -> None:
         """Let every monitor judge again, and send the states that are due."""
         now = self._now()
-        events = self._ask(lambda monitor: monitor.tick(now))
+        events = self._asked(lambda monitor: monitor.tick(now))
         if events:
             self._deliver(events, [])
-        states = [state for monitor in self._monitors for state in monitor.states(now)]
+        states = [state for monitor in self._monitors for state in self._states(monitor, now)]
         due = self._board.due([*states, *self._more_states()])
         self._publisher.offer_states([self._composer.state(state) for state in due])
         if now.monotonic >= self._remember_at:
@@ -79,17 +80,32 @@ class WatchLane:
         """Deliver an event of the agent itself."""
         self._deliver([event], [])
 
-    def _ask(self, question: Callable[[Monitor], Sequence[Event]]) -> list[Event]:
-        """Ask every monitor; one that fails is logged once and does not silence the others."""
+    def _asked(self, question: Callable[[Monitor], Sequence[Event]]) -> list[Event]:
+        """Ask every monitor; one that fails does not silence the others."""
         events: list[Event] = []
         for monitor in self._monitors:
             try:
                 events += question(monitor)
-            except Exception:
-                if id(monitor) not in self._failed:
-                    self._failed.add(id(monitor))
-                    log.exception("monitor failed", monitor=type(monitor).__name__)
+            except Exception as error:  # noqa: BLE001 - one broken part never stops another
+                self._log_once(monitor, error)
         return events
+
+    def _states(self, monitor: Monitor, now: Instant) -> Sequence[State]:
+        """Return a monitor's states; when it fails none is sent, and none reads as well."""
+        try:
+            states = monitor.states(now)
+        except Exception as error:  # noqa: BLE001 - one broken part never stops another
+            self._log_once(monitor, error)
+            self._board.doubt(self._shown.get(id(monitor), ()))
+            return ()
+        self._shown[id(monitor)] = states
+        return states
+
+    def _log_once(self, monitor: Monitor, error: Exception) -> None:
+        name = type(monitor).__name__
+        if name not in self.failed:
+            self.failed.add(name)
+            log.error("monitor failed", monitor=name, exc_info=error)
 
     def _deliver(self, events: Sequence[Event], readings: Sequence[Reading]) -> None:
         rows = [

@@ -56,6 +56,13 @@ class Driver(Protocol):
         """Release the device. Safe to call twice, and before open."""
 
 
+class Confirming(Protocol):
+    """A driver whose device keeps what it said until it hears that we have it: on disk."""
+
+    def confirm(self, token: str) -> None:
+        """Note that the reading with this token is committed. On any thread; returns at once."""
+
+
 class RecorderDriver(Driver, Protocol):
     """A recorder also tells, slowly, on which days each channel has video."""
 

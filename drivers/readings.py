@@ -114,6 +114,49 @@ class LoopReading(Reading):
     longest_gap_seconds: float
 
 
+class ContactIdEvent(Frozen):
+    """A Contact ID message; digits as sent. `zone` is a user where the code speaks of one.
+
+    `new` opens (or is an opening), `restore` closes, `status` repeats what was reported before.
+    """
+
+    account: str
+    qualifier: Literal["new", "restore", "status"]
+    code: str
+    partition: str
+    zone: str
+
+
+class ReceiverReading(Reading):
+    """One line of an alarm receiver; it is kept there until its `token` is confirmed.
+
+    `resend`: the same line came within the last minute. With the token of that line it is the same
+    event again; with a new one it is that event again, or a second one just like it: its ACK had
+    gone out, and Contact ID has no numbers that could tell.
+    """
+
+    kind: Literal["receiver"] = "receiver"
+    receiver: str
+    line: str
+    event: ContactIdEvent | Unknown
+    raw: str
+    token: str
+    resend: bool
+
+    @property
+    def understood(self) -> bool:
+        """Tell whether the line is Contact ID; what is not is `raw` alone, and confirmed too."""
+        return isinstance(self.event, ContactIdEvent)
+
+
+class HeartbeatReading(Reading):
+    """The alarm receiver says that it is there and has nothing else to say."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    receiver: str
+    line: str
+
+
 class ReaderReading(Reading):
     """The NFC reader answered and can see cards."""
 
@@ -244,6 +287,8 @@ AnyReading = Annotated[
     | ContactsReading
     | PressCountsReading
     | LoopReading
+    | ReceiverReading
+    | HeartbeatReading
     | ReaderReading
     | ScanReading
     | RecorderReading

@@ -17,6 +17,10 @@ from drivers.readings import ModemLine
 # What pyserial raises when an adapter is pulled: SerialException and bare OSError, but also
 # termios.error (pyserial#417), TypeError (a closed descriptor) and ValueError (rs485 on a pty).
 _LOSSES = (OSError, termios.error, TypeError, ValueError)
+# pyserial's RFC 2217 client agrees on all settings anew whenever a timeout is set, which takes
+# longer than a byte, and refuses a write timeout: its reads are cut into slices of one length.
+_RFC2217 = "rfc2217://"
+_RFC2217_SLICE_SECONDS = 0.02
 
 # A terminal server acknowledges what it is told within this, or the line to it is lost.
 ANSWER_SECONDS = 1.0
@@ -46,14 +50,17 @@ class SerialPort:
         parity: str = "N",
         stop_bits: int = 1,
         feed: Literal["dtr", "rts"] | None = None,
+        data_bits: int = 8,
     ) -> None:
         self.url = url
         self.baud = baud
         self._parity = parity
         self._stop_bits = stop_bits
         self._feed = feed
+        self._data_bits = data_bits
         self._clock = clock
         self._serial: serial.Serial | None = None
+        self._sliced = False
 
     @property
     def is_open(self) -> bool:
@@ -63,16 +70,17 @@ class SerialPort:
     def open(self) -> None:
         """Open exclusively; the by-id link is resolved anew each time. Raises PortLostError."""
         self.close()
-        remote = self.url.startswith("rfc2217://")
+        is_rfc2217 = self.url.lower().startswith(_RFC2217)
         try:
             port = serial.serial_for_url(
-                f"{self.url}?timeout={ANSWER_SECONDS}" if remote else self.url,
+                f"{self.url}?timeout={ANSWER_SECONDS}" if is_rfc2217 else self.url,
                 self.baud,
+                bytesize=self._data_bits,
                 parity=self._parity,
                 stopbits=self._stop_bits,
-                timeout=0,
+                timeout=_RFC2217_SLICE_SECONDS if is_rfc2217 else 0,
                 # pyserial's RFC 2217 client refuses a write timeout; its socket has one of 5 s.
-                write_timeout=None if remote else 1.0,
+                write_timeout=None if is_rfc2217 else 1.0,
                 exclusive=True,
                 do_not_open=True,
             )
@@ -86,6 +94,7 @@ class SerialPort:
         except _LOSSES as error:
             raise PortLostError(f"serial port {self.url} cannot be opened: {error}") from error
         self._serial = port
+        self._sliced = is_rfc2217
 
     def close(self) -> None:
         """Let go of the port at once, or a replugged adapter comes back under a new number."""
@@ -111,7 +120,8 @@ class SerialPort:
                 left = deadline - self._clock.monotonic()
                 if left <= 0:
                     break
-                port.timeout = left
+                if not self._sliced:
+                    port.timeout = left
                 data += port.read(size - len(data))
         except _LOSSES as error:
             raise self._lost("reading", error) from error

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(directory: Path, play: Scenario) -> list[Heard]:
     truth = Truth(directory / "truth.jsonl")
-    broker = Broker(directory / "broker")
+    broker = Broker(directory / "broker", kind=os.environ.get("DEMO_BROKER", ""))
     school = School(directory, play, truth)
     processes: list[subprocess.Popen[bytes]] = []
     county: County | None = None

@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-MINIMAL = """
+SITE = """
 [site]
 county = "county"
 id = "school"
@@ -14,8 +16,13 @@ name = "School"
 timezone = "Asia/Shanghai"
 [state]
 directory = "{directory}/state"
+[control]
+socket = "{directory}/control.sock"
 [broker]
 hosts = ["127.0.0.1:{port}"]
+"""
+
+ONE_BUTTON = """
 [[alarm_module]]
 id = "io"
 driver = "modbus"
@@ -28,6 +35,15 @@ id = "gate"
 name = "Gate"
 input = 0
 wiring = "no"
+"""
+
+UNMEASURED = """
+[not_fitted]
+gate_manned = "test"
+police_link = "test"
+"""
+
+WITHOUT_CAMERAS = """
 [not_fitted]
 recordings = "test"
 pictures = "test"
@@ -35,6 +51,7 @@ gate_manned = "test"
 police_link = "test"
 """
 
+MINIMAL = SITE + ONE_BUTTON + WITHOUT_CAMERAS
 NO_PATROL = 'patrol = "test"\n'
 WITH_PATROL = """
 [[nfc_reader]]
@@ -66,6 +83,11 @@ def alarm_only(
     )
 
 
+def with_county_key(settings: str, public: str) -> str:
+    """Let a county's key be obeyed."""
+    return settings + f'[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
+
+
 def alarm_and_patrol(directory: Path, port: int, *, fold: float = 0.0) -> str:
     """Return the settings of a site with one button, its counter, and a reader."""
     settings = MINIMAL.format(
@@ -74,18 +96,76 @@ def alarm_and_patrol(directory: Path, port: int, *, fold: float = 0.0) -> str:
     return settings + WITH_PATROL.format(directory=directory, fold=fold)
 
 
+@dataclass(frozen=True)
+class RecorderBlock:
+    """One recorder of a site's file; its channels are 1 to `channels`, called `{id}-{number}`."""
+
+    id: str
+    http_port: int
+    rtsp_port: int
+    password_file: Path
+    channels: int = 3
+    poll_seconds: float = 0.3
+
+    def text(self) -> str:
+        """Return the block, polled fast and patient for a second only."""
+        channels = "".join(
+            "[[recorder.channel]]\n"
+            f'number = {number}\nid = "{self.id}-{number}"\nname = "Camera {number}"\n'
+            for number in range(1, self.channels + 1)
+        )
+        return f"""
+[[recorder]]
+id = "{self.id}"
+driver = "hikvision"
+host = "127.0.0.1"
+http_port = {self.http_port}
+rtsp_port = {self.rtsp_port}
+username = "inspector"
+password = {{ file = "{self.password_file}" }}
+poll_seconds = {self.poll_seconds}
+request_gap_seconds = 0
+reply_timeout_seconds = 1
+{channels}"""
+
+
+def whole_site(
+    directory: Path,
+    port: int,
+    recorders: Sequence[RecorderBlock],
+    *,
+    readers: Sequence[str] = ("reader",),
+    broker: str = "",
+) -> str:
+    """Return the settings of a site with everything, judged at the first sight of a fault.
+
+    `broker` is more of the [broker] section.
+    """
+    parts = [SITE.format(directory=directory, port=port), broker]
+    parts.append(ONE_BUTTON.format(directory=directory, baud=19200, polls=20, counters=""))
+    parts += [
+        f'[[nfc_reader]]\nid = "{reader}"\ndriver = "pn532"\nport = "{directory}/{reader}"\n'
+        for reader in readers
+    ]
+    parts.append('[[checkpoint]]\nid = "wall"\nname = "Wall"\ntag = "nfca:04A1B2C3D4E580"\n')
+    parts += [recorder.text() for recorder in recorders]
+    parts.append("[cameras]\nround_seconds = 2\n[pictures]\nraise_after = 1\nclear_after = 1\n")
+    parts.append("[host]\npoll_seconds = 0.5\n")
+    return "\n".join(parts) + UNMEASURED
+
+
 class Daemon:
     """`campus-agent run` on a settings text; what it prints goes to `log` in its directory."""
 
     def __init__(self, directory: Path, settings: str) -> None:
         self.log = directory / "agent.log"
-        self._config = directory / "site.toml"
-        self._config.write_text(settings, encoding="utf-8")
+        self.config = directory / "site.toml"
+        self.config.write_text(settings, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, before: str = "") -> None:
         """Start; returns before it is ready. `before` is shell, run in namespaces of its own."""
-        command = [sys.executable, "-m", "agent", "run", "--config", str(self._config)]
+        command = [sys.executable, "-m", "agent", "run", "--config", str(self.config)]
         if before:
             shell = f'{before}\nexec "$@"'
             command = ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, "sh", *command]

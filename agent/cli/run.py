@@ -12,9 +12,11 @@ import structlog
 
 from agent.app import App
 from agent.clock import SystemClock
+from agent.control.protocol import socket_path
 from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
+from agent.settings_checks import duties_without
 from agent.site_file import load_site
 from agent.text import language, printable, sentence
 
@@ -51,7 +53,15 @@ def main(argv: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
 
-    app = App(loaded.site, problems, credentials, clock)
+    control_path = socket_path(os.environ, loaded.site.control.socket)
+    app = App(
+        loaded.site,
+        problems,
+        credentials,
+        clock,
+        control_path=control_path,
+        left_out=duties_without(loaded.left_out),
+    )
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")

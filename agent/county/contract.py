@@ -26,12 +26,18 @@ class AlarmEventData(EventData):
     """A fact of the alarm path. `what`: see docs; `incident` counts for the life of the store."""
 
     kind = "alarm"
-    what: Literal["press", "release", "trouble", "restored", "started"]
+    what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed", "started"]
     button: str | None = None
     incident: int | None = None
     press: int | None = Field(default=None, description="presses of this incident so far")
     certainty: Literal["certain", "possible"] = "certain"
     cause: Cause | None = None
+    by: str | None = Field(
+        default=None, description="with `acknowledged` and `closed`: who, by code"
+    )
+    reason: str | None = Field(
+        default=None, description="with `closed`: why, when the input was not known to be at rest"
+    )
     blind_seconds: Measure | None = Field(
         default=None, description="with `started`: how long nobody watched the inputs"
     )
@@ -94,6 +100,17 @@ class RecordingEventData(EventData):
     causes: tuple[Cause, ...] = ()
 
 
+class AuditEventData(EventData):
+    """A command of the county was obeyed or refused."""
+
+    kind = "audit"
+    what: Literal["accepted", "refused"]
+    verb: str
+    code: str
+    request: str | None = Field(default=None, description="the command's id, where it was readable")
+    key: str | None = Field(default=None, description="the name of the key it claims")
+
+
 class AgentEventData(EventData):
     """The agent about itself."""
 
@@ -129,6 +146,7 @@ class ButtonState(StateData):
     wiring: Literal["supervised", "nc", "no"]
     incident: int | None = Field(description="open incident; null: none")
     presses: int = Field(description="presses of the open incident")
+    acknowledged_by: str | None = Field(description="who at the county has seen it; null: nobody")
     last_press_at: AwareDatetime | None
     missed_polls: int
     reply_ms_p50: Measure

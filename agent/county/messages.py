@@ -58,17 +58,22 @@ class Composer:
         now = self._clock.now()
         extra: dict[str, object] = {"sent": utc(now)}
         if row.valid_for_seconds is None:
-            extra["late"] = self.age_seconds(row) > LATE_SECONDS
+            extra["late"] = not row.again and self.age_seconds(row) > LATE_SECONDS
+            extra["again"] = row.again
             extra["durable"] = row.durable
         else:
             extra["valid_until"] = utc(now + timedelta(seconds=self.validity_seconds(row)))
         return (row.body[:-1] + "," + json.dumps(extra)[1:]).encode()
 
     def age_seconds(self, row: Row) -> float:
-        """Return a row's age: by monotonic time inside one boot of the machine, else by wall."""
+        """Return a row's age: by monotonic time inside one boot of the machine, else by wall.
+
+        A row of an earlier boot and from the future has no age that is known: it is old.
+        """
         if row.machine_boot == self.machine_boot:
             return self._clock.monotonic() - row.created_monotonic
-        return max(0.0, self._clock.now().timestamp() - row.created_at)
+        age = self._clock.now().timestamp() - row.created_at
+        return age if age >= 0 else float("inf")
 
     def validity_seconds(self, row: Row) -> int:
         """Return how long a state is still valid, at least one second."""

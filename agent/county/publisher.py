@@ -4,11 +4,11 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
+from agent.county.lane_queue import LaneQueue
 from agent.county.messages import Composer
 from agent.county.session import Login, Session
 from agent.county.site_status import SiteStatus
@@ -17,13 +17,20 @@ from agent.store.outbox import Lane, Outbox, Row
 from drivers.base import Clock
 
 WINDOW = 16
-ALARM_RESERVE = 8
+ALARM_RESERVE = WINDOW // 2  # a third of the whole
 CONNACK_SECONDS = 5.0
 ALARM_ACK_SECONDS = 5.0
 ACK_SECONDS = 20.0
 BACK_OFF_SECONDS = (0.5, 30.0)
 STATUS_SECONDS = 60.0
-FETCH = 64
+REPLIES_KEPT = 64
+# A broker that drops us sooner than this after its yes is not asked again in a hurry.
+STEADY_SECONDS = 5.0
+# While an alarm waits, a broker is tried this often, whatever the back-off says.
+URGENT_SECONDS = 3.0
+REFUSED_SECONDS = 30.0
+# MQTT 5.0, 3.4.2.1: unspecified, implementation specific, quota exceeded: may pass another time.
+MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
 
 log = structlog.get_logger()
 
@@ -32,18 +39,6 @@ log = structlog.get_logger()
 class _InFlight:
     row: Row | None  # None: status or about, which no store keeps
     since: float
-
-
-@dataclass(slots=True)
-class _Source:
-    """The rows of one outbox that are in memory, and whether the disk may hold more."""
-
-    outbox: Outbox
-    ready: deque[Row] = field(default_factory=deque)
-    more_on_disk: bool = True
-    fetching: "Future[list[Row]] | None" = None
-    # Confirmed rows whose confirmation may not be on disk yet: a fetch must not bring them back.
-    confirmed: deque[str] = field(default_factory=lambda: deque(maxlen=4 * FETCH))
 
 
 class Publisher:
@@ -59,27 +54,34 @@ class Publisher:
         events: Outbox,
         clock: Clock,
         beat: Beat,
+        *,
+        status_seconds: float = STATUS_SECONDS,
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
+        self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
         self._brokers = list(brokers)
         self._login = login
         self._composer = composer
         self._status = status
-        self._alarms = _Source(alarms)
-        self._events = _Source(events)
+        self._alarms = LaneQueue(alarms)
+        self._events = LaneQueue(events)
+        self._queues = {Lane.ALARM: self._alarms, Lane.EVENT: self._events}
         self._clock = clock
         self._beat = beat
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._offered: deque[Row] = deque()
+        self._own: deque[Callable[[], tuple[str, bytes]]] = deque()
         self._states: dict[str, Row] = {}
+        self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
         self._session_since = 0.0
         self._in_flight: dict[int, _InFlight] = {}
         self._try_again_at = 0.0
         self._failures = 0
         self._mqtt5_next = True
+        self._status_seconds = status_seconds
         self._status_due = 0.0
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -112,6 +114,11 @@ class Publisher:
                 self._states[row.topic] = row
         self._wake.set()
 
+    def offer_reply(self, topic: str, payload: bytes) -> None:
+        """Answer a command; kept in memory alone, since whoever asked can ask again."""
+        self._replies.append((topic, payload))
+        self._wake.set()
+
     @property
     def connected(self) -> bool:
         """Tell whether a broker has accepted us and the connection has not been seen to fail."""
@@ -136,10 +143,13 @@ class Publisher:
         self._take_in()
         session = self._session
         if session is None:
-            if self._brokers and now >= self._try_again_at:
+            urgent = len(self._alarms) > 0 and now - self._session_since > URGENT_SECONDS
+            if self._brokers and (urgent or now >= self._try_again_at):
                 self._connect(now)
             return
         self._collect_acks(session)
+        while session.received:
+            self.on_command(*session.received.popleft())
         if session.ended is not None or not session.alive:
             self._drop(session.ended or "network thread died")
         elif not session.up:
@@ -149,7 +159,9 @@ class Publisher:
             self._drop("no confirmation from the broker")
         else:
             self._birth(session, now)
-            self._fetch()
+            for queue in self._queues.values():
+                queue.take_back(now)
+                queue.fill(self._flying(), self._wake.set)
             self._send(session)
 
     # -- connection
@@ -157,7 +169,12 @@ class Publisher:
     def _connect(self, now: float) -> None:
         address = self._brokers[0]
         self._session = Session(
-            address, self._login, self._status.will(), self._wake.set, mqtt5=self._mqtt5_next
+            address,
+            self._login,
+            self._status.will(),
+            self._composer.topics.commands,
+            self._wake.set,
+            mqtt5=self._mqtt5_next,
         )
         self._session_since = now
         self._was_up = False
@@ -168,14 +185,15 @@ class Publisher:
         session, self._session = self._session, None
         if session is None:
             return
-        silent = not self._was_up and session.ended is None
+        silent = session.opened and not session.answered
         if self._was_up or self._failures == 0:
             log.warning("broker lost", broker=f"{session.address[0]}:{session.address[1]}", why=why)
         # Not sticky: a broker that never answers MQTT 5 is asked by 3.1.1 once, then by 5 again.
         fall_back = session.mqtt5 and not self._was_up and (silent or session.refused_version)
         self._mqtt5_next = not fall_back
         session.abort()
-        self._failures = 0 if self._was_up else self._failures + 1
+        steady = self._was_up and self._clock.monotonic() - self._session_since > STEADY_SECONDS
+        self._failures = 0 if steady else self._failures + 1
         if not fall_back:
             self._brokers.append(self._brokers.pop(0))
         low, high = BACK_OFF_SECONDS
@@ -189,14 +207,13 @@ class Publisher:
         ):
             self._put_back(entry.row)
         self._in_flight.clear()
+        self._own.clear()
 
     def _put_back(self, row: Row | None) -> None:
         if row is None:
             return
-        if row.lane is Lane.ALARM:
-            self._alarms.ready.appendleft(row)
-        elif row.lane is Lane.EVENT:
-            self._events.ready.appendleft(row)
+        if row.lane in self._queues:
+            self._queues[row.lane].put_back(row)
         else:
             with self._lock:
                 self._states.setdefault(row.topic, row)
@@ -212,107 +229,114 @@ class Publisher:
     def _birth(self, session: Session, now: float) -> None:
         if not self._was_up:
             self._was_up = True
-            self._failures = 0
             self._status.connected(session)
             log.info(
                 "broker connected",
                 broker=f"{session.address[0]}:{session.address[1]}",
                 protocol=self._status.protocol,
             )
-            self._publish_direct(session, *self._status.online(), now)
-            self._publish_direct(session, *self._status.about(), now)
+            self._own += [self._status.online, self._status.about]
+            for queue in self._queues.values():
+                queue.take_back(float("inf"))
             self.on_connected()
         elif now >= self._status_due:
-            self._publish_direct(session, *self._status.online(), now)
+            self._own.append(self._status.online)
         else:
             return
-        self._status_due = now + STATUS_SECONDS
+        self._status_due = now + self._status_seconds
         self._alarms.more_on_disk = self._events.more_on_disk = True
-
-    def _publish_direct(self, session: Session, topic: str, payload: bytes, now: float) -> None:
-        mid = session.publish(topic, payload, retain=True)
-        if mid is not None:
-            self._in_flight[mid] = _InFlight(None, now)
 
     # -- rows
 
     def _take_in(self) -> None:
         with self._lock:
-            for row in self._offered:
-                source = self._alarms if row.lane is Lane.ALARM else self._events
-                source.ready.append(row)
+            offered = list(self._offered)
             self._offered.clear()
+        for row in offered:
+            self._queues[row.lane].take_in(row, self._flying())
 
-    def _fetch(self) -> None:
-        """Fill up from the stores, without ever waiting for them."""
-        for source in (self._alarms, self._events):
-            if source.fetching is not None:
-                if not source.fetching.done():
-                    continue
-                fetched, source.fetching = source.fetching, None
-                if fetched.exception() is None:
-                    known = self._known(source)
-                    rows = [row for row in fetched.result() if row.id not in known]
-                    source.ready.extend(rows)
-                    source.more_on_disk = source.more_on_disk or len(rows) >= FETCH
-            if source.more_on_disk and len(source.ready) < FETCH // 2:
-                source.more_on_disk = False
-                source.fetching = source.outbox.waiting(FETCH, self._known(source))
-                source.fetching.add_done_callback(lambda _: self._wake.set())
-
-    def _known(self, source: _Source) -> set[str]:
-        flying = {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
-        return flying | {row.id for row in source.ready} | set(source.confirmed)
+    def _flying(self) -> set[str]:
+        return {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
 
     def _send(self, session: Session) -> None:
-        while row := self._next():
+        window = min(WINDOW + ALARM_RESERVE, session.receive_maximum)
+        while self._own and len(self._in_flight) < window:
+            topic, payload = self._own.popleft()()
+            self._send_own(session, topic, payload, retain=True)
+        while self._replies and len(self._in_flight) < window:
+            self._send_own(session, *self._replies.popleft(), retain=False)
+        while row := self._next(window):
             now = self._clock.monotonic()
             expiry = None
             if row.valid_for_seconds is not None:
                 expiry = self._composer.validity_seconds(row)
             payload = self._composer.payload(row)
+            if not session.fits(row.topic, payload):
+                self._refused(row, "too large for the broker", later=False)
+                continue
             mid = session.publish(row.topic, payload, retain=row.retain, expiry=expiry)
             if mid is None:
                 self._put_back(row)
                 return
             self._in_flight[mid] = _InFlight(row, now)
 
-    def _next(self) -> Row | None:
-        """Choose the next row; some of the window stays free for alarms alone."""
-        if len(self._in_flight) < WINDOW + ALARM_RESERVE and self._alarms.ready:
-            return self._alarms.ready.popleft()
-        if len(self._in_flight) >= WINDOW:
+    def _send_own(self, session: Session, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Send what no store keeps: status, about, replies."""
+        if not session.fits(topic, payload):
+            self._refused_own(f"too large: {topic}")
+            return
+        mid = session.publish(topic, payload, retain=retain)
+        if mid is not None:
+            self._in_flight[mid] = _InFlight(None, self._clock.monotonic())
+
+    def _next(self, window: int) -> Row | None:
+        """Choose the next row; a third of the window stays free for alarms alone."""
+        if len(self._in_flight) < window and len(self._alarms):
+            return self._alarms.next()
+        if len(self._in_flight) >= max(1, window - window // 3):
             return None
-        if self._events.ready:
-            return self._events.ready.popleft()
+        if len(self._events):
+            return self._events.next()
         with self._lock:
             if self._states:
                 return self._states.pop(next(iter(self._states)))
         return None
 
     def _collect_acks(self, session: Session) -> None:
-        done: dict[Lane, list[str]] = {Lane.ALARM: [], Lane.EVENT: []}
+        done: dict[Lane, list[str]] = {lane: [] for lane in self._queues}
         while session.acks:
             mid, reason = session.acks.popleft()
             entry = self._in_flight.pop(mid, None)
-            if entry is None or entry.row is None:
+            if entry is None:
                 continue
-            if reason is not None and reason.is_failure:
-                self._refused(entry.row, str(reason))
+            refused = reason is not None and reason.is_failure
+            if entry.row is None:
+                if refused:
+                    self._refused_own(str(reason))
+            elif reason is not None and refused:
+                self._refused(entry.row, str(reason), later=reason.value in MAY_PASS_LATER)
             elif entry.row.lane is not Lane.STATE:
                 done[entry.row.lane].append(entry.row.id)
         at = self._clock.now().timestamp()
-        for source, lane in ((self._alarms, Lane.ALARM), (self._events, Lane.EVENT)):
+        for lane, queue in self._queues.items():
             if done[lane]:
-                source.confirmed.extend(done[lane])
-                source.outbox.acked(done[lane], at)
+                queue.confirm(done[lane], at)
 
-    def _refused(self, row: Row, reason: str) -> None:
-        """The broker will not have it: an event is set aside, an alarm stays and is tried again."""
+    def _refused(self, row: Row, reason: str, *, later: bool) -> None:
+        """An event the broker will never have is set aside; an alarm is always tried again."""
         self._status.refused += 1
         log.error("message refused by the broker", topic=row.topic, id=row.id, reason=reason)
-        if row.lane is Lane.EVENT:
+        again_at = self._clock.monotonic() + REFUSED_SECONDS
+        if row.lane is Lane.ALARM:
+            self._alarms.postpone(row, again_at)
+        elif row.lane is Lane.EVENT and later:
+            self._events.postpone(row, again_at)
+        elif row.lane is Lane.EVENT:
             self._events.outbox.refuse(row.id, reason)
+
+    def _refused_own(self, reason: str) -> None:
+        self._status.refused += 1
+        log.error("status or about refused by the broker", reason=reason)
 
     def _say_goodbye(self) -> None:
         session = self._session

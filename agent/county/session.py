@@ -26,6 +26,8 @@ USER_TIMEOUT_MS = 8_000
 WILL_DELAY_SECONDS = 10
 SESSION_EXPIRY_SECONDS = 60
 MAX_IN_FLIGHT = 64
+RECEIVED_KEPT = 256
+HEADERS_BYTES = 64  # more than a PUBLISH of ours has besides its topic and payload
 
 log = structlog.get_logger()
 
@@ -50,6 +52,7 @@ class Session:
         address: tuple[str, int],
         login: Login,
         will: tuple[str, bytes],
+        commands: str,
         wake: Callable[[], None],
         *,
         mqtt5: bool,
@@ -59,7 +62,15 @@ class Session:
         self.up = False
         self.ended: str | None = None
         self.refused_version = False
+        self.opened = False
+        self.answered = False
+        # What the broker allows (MQTT 5.0, 3.2.2.3); whoever exceeds it is disconnected.
+        self.receive_maximum = 65_535
+        self.packet_maximum: int | None = None
+        self._retain_available = True
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
+        self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
+        self._commands = commands
         self._wake = wake
         self._network_thread: threading.Thread | None = None
         self._client = mqtt.Client(
@@ -82,6 +93,7 @@ class Session:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         client.on_socket_open = self._on_socket_open
 
     def start(self) -> None:
@@ -108,9 +120,15 @@ class Session:
             properties.ContentType = "application/json"
             if expiry is not None:
                 properties.MessageExpiryInterval = expiry
+        retain = retain and self._retain_available
         info = self._client.publish(topic, payload, 1, retain, properties)
         # 4 (not connected) still queues; whatever is queued here dies with the session.
         return info.mid if info.rc in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN) else None
+
+    def fits(self, topic: str, payload: bytes) -> bool:
+        """Tell whether the broker takes a packet of that size."""
+        size = len(topic.encode()) + len(payload) + HEADERS_BYTES
+        return self.packet_maximum is None or size <= self.packet_maximum
 
     @property
     def alive(self) -> bool:
@@ -141,12 +159,17 @@ class Session:
         properties.WillDelayInterval = WILL_DELAY_SECONDS
         return properties
 
-    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+    def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, allows: Any) -> None:
         self._network_thread = threading.current_thread()
+        self.answered = True
+        self.receive_maximum = getattr(allows, "ReceiveMaximum", self.receive_maximum)
+        self.packet_maximum = getattr(allows, "MaximumPacketSize", None)
+        self._retain_available = bool(getattr(allows, "RetainAvailable", True))
         if reason.is_failure:
             self.refused_version = "protocol version" in str(reason).lower()
             self._end(f"refused: {reason}")
         else:
+            self._client.subscribe(self._commands, qos=1)  # anew on every connection
             self.up = True
             self._wake()
 
@@ -160,7 +183,12 @@ class Session:
         self.acks.append((mid, reason))
         self._wake()
 
+    def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+        self.received.append((message.topic, bytes(message.payload), message.retain))
+        self._wake()
+
     def _on_socket_open(self, _c: Any, _u: Any, sock: Any) -> None:
+        self.opened = True
         # Paho calls this for TLS sockets as well; both options live in the kernel's TCP.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)

@@ -35,10 +35,8 @@ class SiteStatus:
 
     def online(self) -> tuple[str, bytes]:
         """Return topic and payload of the birth; also the refresh of the heads."""
-        heads = {
-            stream.numbers.stream: {"epoch": stream.numbers.epoch, "seq": stream.numbers.head}
-            for stream in self._streams
-        }
+        newest = {one.numbers.stream: one.numbers.newest for one in self._streams}
+        heads = {name: {"epoch": epoch, "seq": seq} for name, (epoch, seq) in newest.items()}
         return self._message(
             online=True,
             heads=heads,

@@ -15,6 +15,11 @@ class Topics:
         self.root = f"campus/v1/{county}/{site}"
 
     @property
+    def commands(self) -> str:
+        """Return the filter of the commands to this site: a root of its own, so none is echoed."""
+        return "cmd" + self.root.removeprefix("campus") + "/+"
+
+    @property
     def status(self) -> str:
         """Return the retained birth and will of the site."""
         return f"{self.root}/status"
@@ -27,6 +32,10 @@ class Topics:
     def state(self, kind: str, object_id: str) -> str:
         """Return the retained state of one object."""
         return f"{self.root}/state/{kind}/{object_id}"
+
+    def reply(self, request: str) -> str:
+        """Return where the answer to a command goes; never retained."""
+        return f"{self.root}/reply/{request}"
 
     def event(self, kind: str) -> str:
         """Return the events of one kind; never retained."""

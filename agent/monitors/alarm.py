@@ -5,11 +5,10 @@ from datetime import timedelta
 from statistics import quantiles
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
-
 from agent.county.contract import AlarmEventData, ButtonState, Event, State
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
+from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
 from agent.policy import Button
 from drivers.readings import ContactsReading, Outage, PressCountsReading, Reading, Reason
 
@@ -21,29 +20,16 @@ COUNTER_MODULUS = 1 << 16
 # A step larger than this is no row of presses but a counter that was set back by a restart.
 COUNTER_STEP_MAX = 1000
 REPLIES_KEPT = 200
+ACKNOWLEDGED_KEPT = 100
 
 
-class ButtonMemory(BaseModel):
-    """What must be known of a button after a restart."""
+class ResetRefusedError(Exception):
+    """An incident cannot be closed now; `code` says why."""
 
-    active: bool | None = None
-    incident: int | None = None
-    presses: int = 0
-    last_press_at: AwareDatetime | None = None
-    proven_at: AwareDatetime | None = None
-    counter: int | None = None
-    # Presses seen by level since the counter was last read: the counter will repeat them.
-    seen: int = 0
-    # The counter told of a press before the level could: the next reply only shows it.
-    told: bool = False
-
-
-class AlarmMemory(BaseModel):
-    """What the alarm monitor keeps on disk, written together with the events it explains."""
-
-    incidents: int = 0
-    watched_until: AwareDatetime | None = None
-    buttons: dict[str, ButtonMemory] = {}
+    def __init__(self, code: str, button: str) -> None:
+        super().__init__(f"{code}: {button}")
+        self.code = code
+        self.button = button
 
 
 class _Module:
@@ -53,6 +39,9 @@ class _Module:
         self.buttons = buttons
         self.misses = 0
         self.missed_total = 0
+        self.heard_last = False
+        # Misses that each came right after a reply: it answers one question and not the next.
+        self.halves = 0
         self.trouble: Cause | None = None
         self.last_reply: Instant | None = None
         self.reply_seconds: list[float] = []
@@ -80,7 +69,9 @@ class AlarmMonitor:
         if isinstance(reading, Outage):
             return self._missed(module, reading, now)
         if isinstance(reading, ContactsReading):
-            return [*self._replied(module, reading, now), *self._levels(module, reading, now)]
+            # First of all: a reply that cannot be judged must not count as one.
+            levels = self._levels(module, reading, now)
+            return [*self._replied(module, reading, now), *levels]
         if isinstance(reading, PressCountsReading):
             return self._counts(module, reading, now)
         return ()
@@ -105,14 +96,30 @@ class AlarmMonitor:
             data=AlarmEventData(
                 what="started",
                 blind_seconds=(
-                    "unknown"
-                    if blind is None
-                    else max(0.0, round((now.wall - blind).total_seconds(), 1))
+                    "unknown"  # also when the clock was set back: 0 would read as well
+                    if blind is None or blind > now.wall
+                    else round((now.wall - blind).total_seconds(), 1)
                 ),
                 void_from=void[0] if void else None,
                 void_to=void[1] if void else None,
             ),
         )
+
+    def recall(self, old: AlarmMemory) -> None:
+        """Take in what the disk told late: what was open stays open, what was seen since stands."""
+        for button, before in old.buttons.items():
+            since = self.memory.buttons.get(button)
+            if since is None or (since.active is None and since.incident is None):
+                self.memory.buttons[button] = before
+                continue
+            since.counter, since.seen = before.counter, before.seen + since.presses
+            since.proven_at = since.proven_at or before.proven_at
+            since.last_press_at = since.last_press_at or before.last_press_at
+            if before.incident is not None:
+                since.incident, since.presses = before.incident, before.presses + since.presses
+            elif since.incident is not None:
+                since.incident += old.incidents
+        self.memory.incidents += old.incidents
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return every button's state; unknown is never shown as rest."""
@@ -122,11 +129,73 @@ class AlarmMonitor:
             for button in module.buttons
         ]
 
+    def reset(
+        self, button_id: str, now: Instant, *, by: str, reason: str = ""
+    ) -> tuple[int, Event]:
+        """Close the open incident of a button; return its number. Raises ResetRefusedError.
+
+        With its input known to be at rest; otherwise only with a reason, which is on record.
+        """
+        found = [
+            (module, button)
+            for module in self._modules.values()
+            for button in module.buttons
+            if button.id == button_id
+        ]
+        if not found:
+            raise ResetRefusedError("alarm.no_such_button", button_id)
+        module, button = found[0]
+        memory = self.memory.buttons[button_id]
+        if memory.incident is None:
+            raise ResetRefusedError("alarm.no_incident", button_id)
+        known = module.trouble is None and module.last_reply is not None
+        if known and memory.active:
+            raise ResetRefusedError("alarm.still_pressed", button_id)
+        if not known and not reason.strip():
+            raise ResetRefusedError("alarm.reason_needed", button_id)
+        incident = memory.incident
+        closed = self._event("closed", button, now, by=by, reason=None if known else reason)
+        memory.incident, memory.presses, memory.acknowledged_by = None, 0, None
+        return incident, closed
+
+    def acknowledge(self, incident: int, now: Instant, *, by: str) -> tuple[str, Sequence[Event]]:
+        """Note that somebody at the county has seen an incident; the same again changes nothing.
+
+        Returns the answer's code, and what happened.
+        """
+        open_now = {
+            memory.incident: (button, memory)
+            for module in self._modules.values()
+            for button in module.buttons
+            for memory in (self.memory.buttons[button.id],)
+        }
+        if incident in open_now:
+            button, memory = open_now[incident]
+            if memory.acknowledged_by is not None:
+                return "command.done", ()
+            memory.acknowledged_by = by
+            self.memory.acknowledged = [*self.memory.acknowledged, incident][-ACKNOWLEDGED_KEPT:]
+            return "command.done", [self._event("acknowledged", button, now, by=by)]
+        if incident in self.memory.acknowledged:
+            return "command.done", ()
+        known = incident <= self.memory.incidents
+        return ("command.incident_closed" if known else "command.no_such_incident"), ()
+
+    def unanswered(self) -> Sequence[str]:
+        """Return the buttons whose incident is open and acknowledged by nobody."""
+        return [
+            name
+            for name, memory in self.memory.buttons.items()
+            if memory.incident is not None and memory.acknowledged_by is None
+        ]
+
     # -- readings
 
     def _missed(self, module: _Module, outage: Outage, now: Instant) -> Sequence[Event]:
         module.misses += 1
         module.missed_total += 1
+        module.halves += module.heard_last
+        module.heard_last = False
         if module.trouble is not None:
             return ()
         at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
@@ -144,13 +213,16 @@ class AlarmMonitor:
         return [self._event("trouble", button, now, cause=cause) for button in module.buttons]
 
     def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
-        module.misses = 0
+        if module.heard_last:
+            module.misses = module.halves = 0
+        module.heard_last = True
         module.last_reply = now
         module.reply_seconds = [*module.reply_seconds[-REPLIES_KEPT + 1 :], reading.reply_seconds]
         self.memory.watched_until = now.wall
-        if module.trouble is None:
+        if module.trouble is None or module.halves > 1:
             return []
         module.trouble = None
+        module.misses = 0
         return [self._event("restored", button, now) for button in module.buttons]
 
     def _levels(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
@@ -239,16 +311,19 @@ class AlarmMonitor:
             memory.presses = 0
         memory.presses += 1
         memory.last_press_at = now.wall
+        memory.acknowledged_by = None  # a new press asks for attention again
         return self._event("press", button, now, cause=cause, certainty=certainty)
 
     def _event(
         self,
-        what: Literal["press", "release", "trouble", "restored"],
+        what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed"],
         button: Button,
         now: Instant,
         *,
         cause: Cause | None = None,
         certainty: Literal["certain", "possible"] = "certain",
+        by: str | None = None,
+        reason: str | None = None,
     ) -> Event:
         memory = self.memory.buttons[button.id]
         return Event(
@@ -261,6 +336,8 @@ class AlarmMonitor:
                 press=memory.presses if memory.incident is not None else None,
                 certainty=certainty,
                 cause=cause,
+                by=by,
+                reason=reason,
             ),
         )
 
@@ -270,7 +347,7 @@ class AlarmMonitor:
         position: Literal["unknown", "rest", "pressed", "trouble"] = "unknown"
         if module.trouble is not None:
             position = "trouble"
-        elif module.last_reply is not None:
+        elif module.last_reply is not None and memory.active is not None:
             position = "pressed" if memory.active else "rest"
         milliseconds = [1000 * seconds for seconds in module.reply_seconds]
         cuts = quantiles(milliseconds, n=100) if len(milliseconds) > 1 else None
@@ -282,6 +359,7 @@ class AlarmMonitor:
             wiring=button.wiring,
             incident=memory.incident,
             presses=memory.presses if memory.incident is not None else 0,
+            acknowledged_by=memory.acknowledged_by,
             last_press_at=memory.last_press_at,
             missed_polls=module.missed_total,
             reply_ms_p50=round(cuts[49], 1) if cuts else "unknown",
@@ -292,7 +370,7 @@ class AlarmMonitor:
         memory = self.memory.buttons[button.id]
         if module.trouble is not None:
             return Verdict.FAIL, [module.trouble]
-        if module.last_reply is None:
+        if module.last_reply is None or memory.active is None:
             return Verdict.UNKNOWN, [Cause(code="unknown.not_yet")]
         causes: list[Cause] = []
         if memory.incident is not None:

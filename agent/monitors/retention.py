@@ -116,6 +116,8 @@ class RetentionMonitor:
             recorder.last, recorder.last_at = reading, now.monotonic
             return [*self._heard(recorder, now), *self._words(self._watched(recorder), now)]
         if isinstance(reading, ChannelReading | DayMapReading):
+            # A survey may take longer than the silence that means lost.
+            recorder.heard_at = now.monotonic
             channel = self._channels.get((reading.device_id, reading.channel))
             if channel is not None and isinstance(reading, ChannelReading):
                 channel.state = reading

@@ -1,14 +1,21 @@
 """The alarm's own database: its events, and what the alarm monitor must remember with them."""
 
+import contextlib
 import sqlite3
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-from agent.monitors.alarm import AlarmMemory
+from agent.monitors.alarm_memory import AlarmMemory
 from agent.store.database import Database
 from agent.store.numbers import read_meta, write_meta
-from agent.store.outbox import Outbox, Row
+from agent.store.outbox import COLUMNS, Outbox, Row, row_of
+
+_NEWEST_PRESS = (
+    f"SELECT {COLUMNS} FROM message WHERE json_extract(body, '$.data.button') = ?"  # noqa: S608 - a constant
+    " AND json_extract(body, '$.data.what') = 'press' ORDER BY seq DESC LIMIT 1"
+)
 
 
 class AlarmStore:
@@ -16,19 +23,46 @@ class AlarmStore:
 
     def __init__(self, database: Database) -> None:
         self.outbox = Outbox(database, "alarm")
+        self._reading: Future[AlarmMemory] | None = None
 
     def start(self, *, timeout: float = 5.0) -> AlarmMemory:
-        """Open; return what was remembered, or nothing known when the disk does not say."""
-        self.outbox.start()
+        """Open; return what was remembered, or nothing known when the disk does not say in time."""
+        until = time.monotonic() + timeout
+        self.outbox.start(timeout=timeout)
+        self._reading = self.outbox.database.submit(_read)
+        with contextlib.suppress(FutureTimeoutError):
+            self._reading.exception(max(0.0, until - time.monotonic()))
+        return self.recalled() or AlarmMemory()
+
+    def recalled(self) -> AlarmMemory | None:
+        """Return, once, what was remembered; None while the disk has not said."""
+        reading = self._reading
+        if reading is None or not reading.done():
+            return None
+        self._reading = None
         try:
-            return self.outbox.database.submit(_read).result(timeout)
-        except (FutureTimeoutError, sqlite3.Error, ValueError):
-            return AlarmMemory()
+            return reading.result()
+        except (sqlite3.Error, ValueError):
+            return None
 
     def save(self, rows: Sequence[Row], memory: AlarmMemory) -> "Future[None]":
-        """Commit events together with the memory they led to."""
+        """Commit events together with the memory they led to; never over one not yet read."""
+        if self._reading is not None:
+            return self.outbox.put(rows)
         body = memory.model_dump_json()
         return self.outbox.put(rows, also=lambda db: write_meta(db, "alarm_memory", body))
+
+    def newest_press(self, button: str, *, timeout: float = 2.0) -> Row | None:
+        """Return the newest press of a button that is on disk; None when the disk does not say."""
+
+        def read(db: sqlite3.Connection) -> Row | None:
+            found = db.execute(_NEWEST_PRESS, (button,)).fetchone()
+            return None if found is None else row_of(found)
+
+        try:
+            return self.outbox.database.submit(read).result(timeout)
+        except (FutureTimeoutError, sqlite3.Error):
+            return None
 
 
 def _read(db: sqlite3.Connection) -> AlarmMemory:

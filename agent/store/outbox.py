@@ -3,16 +3,19 @@
 States are not in it: only the newest counts, and after a restart it is measured anew.
 """
 
+import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 from agent.store.database import Database
-from agent.store.numbers import Numbers, read_meta, write_meta
+from agent.store.numbers import Numbers, Reserved, read_meta, write_meta
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -57,12 +60,14 @@ class Row:
     retain: bool = False
     valid_for_seconds: int | None = None
     durable: bool = True
+    # An open incident said again: live however old it is.
+    again: bool = False
 
 
-_COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
-_INSERT = f"INSERT OR IGNORE INTO message({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
+COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
+_INSERT = f"INSERT OR IGNORE INTO message({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
 _WAITING = (
-    f"SELECT {_COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
+    f"SELECT {COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
 )
 
 
@@ -74,28 +79,33 @@ class Outbox:
         self.numbers = Numbers(stream)
         self._lock = threading.Lock()
         self._unsaved: dict[str, Row] = {}
+        # How messages ended (confirmed at, or refused because), until the disk has noted it.
+        self._ended: dict[str, tuple[float | None, str | None]] = {}
         self._disk_refuses = False
         self.dropped = 0
 
-    def start(self) -> None:
-        """Read where the stream stands; a disk that hangs is not waited for longer than 5 s."""
-        self.database.start()
-        try:
-            self.database.submit(self._load).exception(timeout=5.0)
-        except FutureTimeoutError:
-            return
+    def start(self, *, timeout: float = 5.0) -> None:
+        """Read where the stream stands; a disk that hangs is not waited for longer than that."""
+        until = time.monotonic() + timeout
+        self.database.start(timeout=timeout)
+        loaded = self.database.submit(self._load)
+        loaded.add_done_callback(self.numbers.reserved)
+        with contextlib.suppress(FutureTimeoutError):
+            loaded.exception(timeout=max(0.0, until - time.monotonic()))
+            self.numbers.reserved(loaded)  # whoever waits may be woken before the callbacks ran
 
     def stop(self) -> None:
-        """Give back reserved numbers and close."""
+        """Store what the disk would not take before, give back reserved numbers and close."""
+        self.put(())
         self.database.submit(self.numbers.release)
         self.database.stop()
 
     def number(self) -> tuple[str, int]:
         """Take the stream's next number; returns its epoch and the number."""
-        number, reserve = self.numbers.take()
+        epoch, number, reserve = self.numbers.take()
         if reserve:
-            self.database.submit(self.numbers.reserve)
-        return self.numbers.epoch, number
+            self.database.submit(self.numbers.reserve).add_done_callback(self.numbers.reserved)
+        return epoch, number
 
     def put(
         self, rows: Sequence[Row], also: Callable[[sqlite3.Connection], None] | None = None
@@ -110,16 +120,7 @@ class Outbox:
                     self.dropped += 1
                 else:
                     self._unsaved[row.id] = row
-            waiting = list(self._unsaved.values())
-
-        def write(db: sqlite3.Connection) -> None:
-            db.executemany(_INSERT, [_values(row) for row in waiting])
-            if also is not None:
-                also(db)
-
-        future = self.database.submit(write)
-        future.add_done_callback(lambda done: self._written(waiting, done))
-        return future
+        return self._flush(also)
 
     @property
     def unsaved(self) -> int:
@@ -131,11 +132,12 @@ class Outbox:
         """Read the next rows to send, oldest first, without those whose ids are excluded."""
 
         def read(db: sqlite3.Connection) -> list[Row]:
+            with self._lock:
+                known = {*exclude, *self._ended}
             rows: list[Row] = []
             for values in db.execute(_WAITING):
-                if values[0] not in exclude:
-                    row = Row(*values)
-                    rows.append(replace(row, lane=Lane(row.lane)))
+                if values[0] not in known:
+                    rows.append(replace(row_of(values), durable=self.database.durable))
                     if len(rows) >= limit:
                         break
             return rows
@@ -144,21 +146,15 @@ class Outbox:
 
     def acked(self, ids: Sequence[str], at: float) -> "Future[None]":
         """Note the broker's confirmation; the rows stay as journal."""
-
-        def write(db: sqlite3.Connection) -> None:
-            db.executemany(
-                "UPDATE message SET acked_at=? WHERE id=?", [(at, row_id) for row_id in ids]
-            )
-
-        return self.database.submit(write)
+        with self._lock:
+            self._ended.update(dict.fromkeys(ids, (at, None)))
+        return self._flush()
 
     def refuse(self, row_id: str, reason: str) -> "Future[None]":
         """Set a message aside that the broker will not take, so that it blocks no other."""
-
-        def write(db: sqlite3.Connection) -> None:
-            db.execute("UPDATE message SET refused=? WHERE id=?", (reason, row_id))
-
-        return self.database.submit(write)
+        with self._lock:
+            self._ended[row_id] = (None, reason)
+        return self._flush()
 
     def counts(self) -> "Future[dict[str, int]]":
         """Count what waits and what was refused."""
@@ -173,25 +169,61 @@ class Outbox:
         return self.database.submit(read)
 
     def prune(self, now: float) -> "Future[None]":
-        """Delete what was confirmed more than 30 days ago."""
+        """Delete what was confirmed, or came into being and was refused, more than 30 days ago."""
 
         def write(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM message WHERE acked_at < ?", (now - JOURNAL_SECONDS,))
+            db.execute(
+                "DELETE FROM message"
+                " WHERE acked_at < :then OR (refused IS NOT NULL AND created_at < :then)",
+                {"then": now - JOURNAL_SECONDS},
+            )
 
         return self.database.submit(write)
 
-    def _load(self, db: sqlite3.Connection) -> None:
+    def _load(self, db: sqlite3.Connection) -> Reserved:
         epoch = str(read_meta(db, "epoch", self.numbers.epoch))
         write_meta(db, "epoch", epoch)
         write_meta(db, "format", FORMAT)
         newest = db.execute("SELECT max(seq) FROM message WHERE epoch=?", (epoch,)).fetchone()[0]
-        self.numbers.load(db, epoch, newest or 0)
+        return self.numbers.load(db, epoch, newest or 0)
 
-    def _written(self, rows: Sequence[Row], done: "Future[None]") -> None:
-        with self._lock:
-            self._disk_refuses = done.exception() is not None
-            for row in () if self._disk_refuses else rows:
-                self._unsaved.pop(row.id, None)
+    def _flush(self, also: Callable[[sqlite3.Connection], None] | None = None) -> "Future[None]":
+        """Write all that the disk does not know yet, as it is when the disk comes to it."""
+        rows: list[Row] = []
+        ended: dict[str, tuple[float | None, str | None]] = {}
+
+        def write(db: sqlite3.Connection) -> None:
+            with self._lock:
+                rows.extend(self._unsaved.values())
+                ended.update(self._ended)
+            db.executemany(_INSERT, [_values(row) for row in rows])
+            db.executemany(
+                "UPDATE message SET acked_at=?, refused=? WHERE id=?",
+                [(*how, row_id) for row_id, how in ended.items()],
+            )
+            if also is not None:
+                also(db)
+
+        def written(done: "Future[None]") -> None:
+            with self._lock:
+                self._disk_refuses = done.exception() is not None
+                if self._disk_refuses:
+                    return
+                for row in rows:
+                    self._unsaved.pop(row.id, None)
+                for row_id, how in ended.items():
+                    if self._ended.get(row_id) == how:
+                        del self._ended[row_id]
+
+        future = self.database.submit(write)
+        future.add_done_callback(written)
+        return future
+
+
+def row_of(values: Sequence[Any]) -> Row:
+    """Return the row that `COLUMNS` of the message table hold."""
+    row = Row(*values)
+    return replace(row, lane=Lane(row.lane))
 
 
 def _values(row: Row) -> tuple[object, ...]:

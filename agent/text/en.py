@@ -107,6 +107,7 @@ SENTENCES = {
     "config.bad_zone_near": "{key} is not a time zone, did you mean {near}?",
     "config.bad_host": "{key} must be a host name or IP address, without port or http://",
     "config.bad_host_port": "{key} must be host:port, such as mqtt.example.edu:1883",
+    "config.bad_key": "{key} must be an Ed25519 public key, 32 bytes in base64",
     "config.bad_tag": "{key} must be kind:number in upper-case hex, such as nfca:04A1B2C3D4E580",
     "config.no_modem_lines": (
         "{key} must be a device path or rfc2217://host:port: others have no modem lines"
@@ -194,7 +195,11 @@ SENTENCES = {
     "event.alarm.release": "panic button released: {button}",
     "event.alarm.trouble": "panic button line trouble: {button}",
     "event.alarm.restored": "panic button line restored: {button}",
+    "event.alarm.acknowledged": "incident {incident} acknowledged: {button}, by {by}",
+    "event.alarm.closed": "incident {incident} closed: {button}, by {by}",
     "event.alarm.started": "panic buttons watched; nobody watched for (s): {blind_seconds}",
+    "event.audit.accepted": "command of the county obeyed: {verb} ({key})",
+    "event.audit.refused": "command of the county refused: {verb}, {code}",
     "event.device.lost": "device lost: {device}",
     "event.device.restored": "device back: {device}",
     "event.scan.checkpoint": "checkpoint scanned: {checkpoint}, reader {reader}",

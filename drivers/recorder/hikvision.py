@@ -50,6 +50,7 @@ class HikvisionSettings(DeviceSettings):
     survey_at: time = time(2, 30)
     max_live_streams: int = Field(default=4, ge=1, le=16)
     request_gap_seconds: float = Field(default=0.2, ge=0, le=10)
+    reply_timeout_seconds: float = Field(default=15, gt=0, le=60)
 
 
 def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
@@ -83,6 +84,7 @@ class HikvisionDriver:
             password=password,
             gate=gate,
             clock=clock,
+            reply_timeout_seconds=settings.reply_timeout_seconds,
         )
 
     @property

@@ -30,7 +30,6 @@ from drivers.errors import (
 from drivers.recorder import digest
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 15.0
 BODY_LIMIT_BYTES = 2 * 1024 * 1024
 
 # All that may ever be sent (paths: ISAPI core, System, ContentMgmt and RaCM). Nothing here changes
@@ -75,6 +74,7 @@ class IsapiTransport:
         password: SecretStr,
         gate: Gate,
         clock: Clock,
+        reply_timeout_seconds: float,
     ) -> None:
         self._device_id = device_id
         self._base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -83,6 +83,7 @@ class IsapiTransport:
         self._password = password
         self._gate = gate
         self._clock = clock
+        self._reply_timeout_seconds = reply_timeout_seconds
         self._address = (host, port)
         self._is_open = False
         self._client: httpx.Client | None = None
@@ -173,7 +174,9 @@ class IsapiTransport:
             self._base + path,
             content=None if body is None else body.encode(),
             headers={"Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(min(READ_SECONDS, left), connect=min(CONNECT_SECONDS, left)),
+            timeout=httpx.Timeout(
+                min(self._reply_timeout_seconds, left), connect=min(CONNECT_SECONDS, left)
+            ),
             extensions={"trace": self._trace},
         )
         if body is not None:

@@ -19,6 +19,7 @@ from agent.clock import SystemClock
 from agent.store.login_budget import FileLoginBudget
 from drivers.alarm.modbus import ModbusDriver, ModbusSettings
 from drivers.alarm.modem_lines import ModemLinesDriver, ModemLinesSettings
+from drivers.alarm.surgard import SurgardDriver, SurgardSettings
 from drivers.base import Clock, Driver
 from drivers.errors import (
     DeviceTimeoutError,
@@ -34,6 +35,7 @@ from simulators.hikvision import HikvisionSimulator
 from simulators.modbus import ModbusSimulator
 from simulators.modem_lines import ModemLinesSimulator
 from simulators.pn532 import Pn532Simulator
+from simulators.surgard import SurgardSimulator
 from simulators.truth import Truth
 
 DEADLINE_SECONDS = 0.5
@@ -192,9 +194,43 @@ class ModemLinesRig:
         self._simulator.unplug()
 
 
+class SurgardRig:
+    """An alarm receiver with nothing to report, whose heart beats very fast."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = directory / "host"
+        self._simulator = SurgardSimulator(
+            self._port, Truth(), baud=115200, ack_seconds=0.5, heartbeat_seconds=0.05
+        )
+
+    def driver(self, clock: Clock) -> Driver:
+        # Silent after 0.4 s: within one poll of this suite.
+        settings = SurgardSettings(
+            id="dut", port=str(self._port), baud=115200, ack_seconds=0.5, heartbeat_seconds=0.16
+        )
+        return SurgardDriver(settings, clock)
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.stop()
+
+    def silence(self) -> None:
+        self._simulator.mute = True
+
+    def speak(self) -> None:
+        self._simulator.mute = False
+
+    def garble_one_reply(self) -> None:
+        # A receiver speaks unasked, so there is no reply to damage: a line of noise comes instead.
+        self._simulator.interfere(b"\x02#\x7f5011\x14")
+
+
 ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "pn532": Pn532Rig,
     "modbus": ModbusRig,
+    "surgard": SurgardRig,
     "hikvision": HikvisionRig,
 }
 RIGS: dict[str, Callable[[Path], Rig]] = {**ANSWERING, "modem_lines": ModemLinesRig}

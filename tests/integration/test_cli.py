@@ -175,5 +175,6 @@ config.main(["check", "x"])
         check=False,
     )
     assert "RuntimeError: bug" in done.stderr
+    assert "╭" not in done.stderr  # typer's own form of a traceback can show local variables
     # The traceback's own source lines cannot show it either: there are none for `-c`.
     assert SECRET not in done.stdout + done.stderr

@@ -6,73 +6,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from simulators.broker import Broker
-from simulators.county import County, Heard
+from simulators.county import County
 from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
 from tests.daemon import Daemon, alarm_and_patrol, alarm_only
+from tests.hearing import alarm, all_of, at_rest, button
 from tests.waiting import wait_until
-
-KILLS = 30
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "broker", kind="mosquitto")
-    broker.start()
-    yield broker
-    broker.stop(kill=True)
-
-
-@pytest.fixture
-def county(broker: Broker) -> Iterator[County]:
-    county = County(broker.port, keep=True)
-    county.start()
-    yield county
-    county.stop()
-
-
-@pytest.fixture
-def truth() -> Truth:
-    return Truth()
-
-
-@pytest.fixture
-def module(tmp_path: Path, truth: Truth) -> Iterator[ModbusSimulator]:
-    module = ModbusSimulator(tmp_path / "alarm", truth, baud=19200)
-    module.start()
-    yield module
-    module.stop()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, broker: Broker, module: ModbusSimulator) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path, alarm_only(tmp_path, broker.port))
-    daemon.start()
-    yield daemon
-    if daemon.running:
-        daemon.kill()
-
-
-def alarm(what: str) -> Callable[[Heard], bool]:
-    return lambda heard: heard.kind == "event/alarm" and heard.body["data"]["what"] == what
-
-
-def button(**data: object) -> Callable[[Heard], bool]:
-    return lambda heard: (
-        heard.kind == "state/button/gate"
-        and all(heard.body["data"][key] == value for key, value in data.items())
-    )
-
-
-def at_rest(county: County) -> None:
-    county.wait_for(button(position="rest"), 30)
 
 
 def test_a_press_reaches_the_county_and_the_incident_stays_open(
@@ -170,9 +116,9 @@ def test_a_disk_that_fills_up_is_a_fail_and_the_alarm_goes_out(
     (tmp_path / "fill").touch()
     for number in range(1, 200):
         module.press()
-        wait_until(lambda n=number: len(_all(county, "press")) >= n)  # type: ignore[misc]
+        wait_until(lambda n=number: len(all_of(county, "press")) >= n)  # type: ignore[misc]
         module.release()
-        wait_until(lambda n=number: len(_all(county, "release")) >= n)  # type: ignore[misc]
+        wait_until(lambda n=number: len(all_of(county, "release")) >= n)  # type: ignore[misc]
         if county.heard("event/alarm")[-1].body["durable"] is False:
             break
     county.wait_for(
@@ -180,10 +126,6 @@ def test_a_disk_that_fills_up_is_a_fail_and_the_alarm_goes_out(
     )
     assert daemon.running
     daemon.stop()
-
-
-def _all(county: County, what: str) -> list[Heard]:
-    return [heard for heard in county.heard("event/alarm") if alarm(what)(heard)]
 
 
 def test_mosquitto_sub_sees_what_watch_sees(
@@ -242,8 +184,15 @@ def _scanned(county: County) -> set[str]:
     return {one.body["data"]["tag_id"] for one in county.heard("event/scan")}
 
 
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [30, pytest.param(500, marks=pytest.mark.deep)])
 def test_random_kills_lose_no_press_and_no_scan(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator, truth: Truth
+    tmp_path: Path,
+    broker: Broker,
+    county: County,
+    module: ModbusSimulator,
+    truth: Truth,
+    kills: int,
 ) -> None:
     reader = Pn532Simulator(tmp_path / "reader", truth)
     reader.start()
@@ -267,25 +216,25 @@ def test_random_kills_lose_no_press_and_no_scan(
     guards = [Guard(press), Guard(tap)]
     for guard in guards:
         guard.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         time.sleep(random.uniform(0.3, 2.0))  # the moment of the kill is the random input
         daemon.kill()
         daemon.start()
     for guard in guards:
         guard.end()
     pressed = len(truth.lines("press"))
-    assert pressed > KILLS
+    assert pressed > kills
     assert len(taps) >= 3
     tapped = {f"nfca:{uid}" for uid in taps}
     try:
-        wait_until(lambda: len({one.body["id"] for one in _all(county, "press")}) >= pressed, 20)
+        wait_until(lambda: len({one.body["id"] for one in all_of(county, "press")}) >= pressed, 20)
         wait_until(lambda: not tapped - _scanned(county), 20)
     finally:
         status, _ = daemon.stop()
         reader.stop()
     assert status == 0, daemon.said()
 
-    presses = _all(county, "press")
+    presses = all_of(county, "press")
     assert len({one.body["id"] for one in presses}) == pressed
     assert tapped - _scanned(county) == set()
     for stream in ("event/alarm", "event/scan"):

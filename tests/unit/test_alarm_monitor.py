@@ -1,68 +1,13 @@
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agent.county.contract import AlarmEventData, ButtonState, Event
+from agent.county.contract import AlarmEventData
 from agent.findings import Verdict
-from agent.monitors import Instant
-from agent.monitors.alarm import AlarmMemory, AlarmMonitor
-from agent.policy import Button
-from drivers.readings import ContactsReading, Outage, PressCountsReading, Reason
-from tests.simulated_clock import SimulatedClock
-
-GATE = Button(id="gate", name="Gate", input=0, wiring="no")
-OFFICE = Button(id="office", name="Office", input=1, wiring="nc")
-DORM = Button(id="dorm", name="Dormitory", input=2, wiring="nc")
-
-
-class Bench:
-    """An alarm monitor, a clock, and short words for what the module says."""
-
-    def __init__(self, *buttons: Button, memory: AlarmMemory | None = None) -> None:
-        self.clock = SimulatedClock()
-        self.buttons = buttons or (GATE,)
-        self.monitor = AlarmMonitor({"io": self.buttons}, memory or AlarmMemory())
-
-    def now(self) -> Instant:
-        return Instant(self.clock.now(), self.clock.monotonic())
-
-    def reply(self, *inputs: bool, seconds: float = 0.1) -> list[tuple[Any, ...]]:
-        self.clock.advance(seconds)
-        reading = ContactsReading(
-            device_id="io", observed_at=self.clock.now(), inputs=inputs, reply_seconds=0.02
-        )
-        return said(self.monitor.observe(reading, self.now()))
-
-    def counts(self, *counts: int) -> list[tuple[Any, ...]]:
-        reading = PressCountsReading(device_id="io", observed_at=self.clock.now(), counts=counts)
-        return said(self.monitor.observe(reading, self.now()))
-
-    def miss(self, reason: Reason = Reason.TIMEOUT, seconds: float = 0.3) -> list[tuple[Any, ...]]:
-        self.clock.advance(seconds)
-        outage = Outage(device_id="io", observed_at=self.clock.now(), reason=reason)
-        return said(self.monitor.observe(outage, self.now()))
-
-    def state(self, button: str = "gate") -> ButtonState:
-        for state in self.monitor.states(self.now()):
-            if state.id == button and isinstance(state.data, ButtonState):
-                return state.data
-        raise AssertionError(f"no state of {button}")
-
-    def restart(self) -> "Bench":
-        memory = AlarmMemory.model_validate_json(self.monitor.memory.model_dump_json())
-        again = Bench(*self.buttons, memory=memory)
-        again.clock.jump((self.clock.now() - again.clock.now()).total_seconds())
-        return again
-
-
-def said(events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    words: list[tuple[Any, ...]] = []
-    for event in events:
-        assert isinstance(event.data, AlarmEventData)
-        words.append((event.data.what, event.data.button, event.data.incident, event.data.press))
-    return words
+from drivers.readings import ContactsReading, PressCountsReading, Reason
+from tests.alarm_bench import DORM, GATE, OFFICE, Bench, said
 
 
 def test_before_the_first_reply_nothing_is_known() -> None:
@@ -279,3 +224,90 @@ def test_blind_seconds_of_a_first_start_are_unknown() -> None:
     data = bench.monitor.started(bench.now(), None).data
     assert isinstance(data, AlarmEventData)
     assert data.blind_seconds == "unknown"
+
+
+def test_a_memory_told_late_keeps_its_incident_open_and_counts_on() -> None:
+    before = Bench(GATE, OFFICE)
+    before.reply(True, True)
+    before.counts(7, 0)
+    late = Bench(GATE, OFFICE)
+    late.reply(True, False)
+    late.reply(True, False)
+    old = before.restart().monitor.memory
+    late.monitor.recall(old)
+    assert (late.state().incident, late.state().presses) == (1, 2)
+    assert late.state("office").incident == 3  # 1 of the old store, and the second of this run
+    late.reply(False, True)
+    late.reply(False, True, seconds=1)
+    assert late.reply(False, False) == [("press", "office", 3, 2)]
+
+
+def test_a_memory_told_late_finds_the_presses_its_counter_has_kept() -> None:
+    before = Bench()
+    before.reply(False)
+    before.counts(7)
+    late = Bench()
+    late.reply(False)
+    late.counts(8)  # a baseline only: nothing was known
+    late.monitor.recall(before.restart().monitor.memory)
+    assert late.counts(8) == [("press", "gate", 1, 1)]
+
+
+def test_a_memory_told_late_is_all_that_is_known_of_a_button_not_heard_yet() -> None:
+    before = Bench()
+    before.reply(True)
+    late = Bench()
+    late.monitor.recall(before.restart().monitor.memory)
+    assert late.state().incident == 1
+    assert late.reply(True) == []
+
+
+def events(bench: Bench, polls: int, *per_poll: Callable[[], list[tuple[Any, ...]]]) -> list[str]:
+    return [word[0] for _ in range(polls) for step in per_poll for word in step()]
+
+
+def test_counters_the_module_has_not_got_are_one_trouble_and_no_flood() -> None:
+    """Inputs answer, then the counters are refused, ten times a second for ever."""
+    bench = Bench()
+    said_so = events(
+        bench, 100, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01)
+    )
+    assert said_so.count("trouble") <= 2
+    assert bench.state().position == "trouble"
+
+
+def test_counters_that_never_answer_are_trouble_though_the_inputs_do() -> None:
+    bench = Bench()
+    said_so = events(bench, 20, lambda: bench.reply(False), bench.miss)
+    assert said_so == ["trouble"]
+    assert events(bench, 3, lambda: bench.reply(False)) == ["restored"]
+
+
+def test_a_press_is_seen_while_the_counters_are_trouble() -> None:
+    bench = Bench()
+    events(bench, 10, lambda: bench.reply(False), lambda: bench.miss(Reason.NOT_SUPPORTED, 0.01))
+    assert ("press", "gate", 1, 1) in bench.reply(True)
+
+
+def test_one_miss_now_and_then_is_no_trouble() -> None:
+    bench = Bench()
+    ten = [lambda: bench.reply(False)] * 9
+    assert events(bench, 20, *ten, lambda: bench.miss(seconds=0.1)) == []
+
+
+def test_a_clock_set_back_makes_the_blind_time_unknown_and_not_zero() -> None:
+    bench = Bench()
+    bench.reply(False)
+    again = bench.restart()
+    again.clock.jump(-3600)
+    data = again.monitor.started(again.now(), None).data
+    assert isinstance(data, AlarmEventData)
+    assert data.blind_seconds == "unknown"
+
+
+def test_a_reply_that_does_not_tell_an_input_is_not_shown_as_rest() -> None:
+    bench = Bench(GATE, OFFICE)
+    with pytest.raises(IndexError):
+        bench.reply(False)  # eight inputs in the settings, fewer on the wire
+    assert bench.state("office").position == "unknown"
+    assert bench.state("office").verdict is Verdict.UNKNOWN

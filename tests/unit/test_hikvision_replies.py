@@ -14,12 +14,21 @@ from pydantic import SecretStr
 from drivers.errors import (
     AuthenticationError,
     BusyError,
+    DeviceTimeoutError,
     DriverError,
     ForbiddenError,
+    PermitRefusedError,
     ProtocolError,
     UnsupportedDeviceError,
 )
-from drivers.readings import ChannelReading, DayMapReading, Reason, RecorderReading, Unknown
+from drivers.readings import (
+    ChannelReading,
+    DayMapReading,
+    Reading,
+    Reason,
+    RecorderReading,
+    Unknown,
+)
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings, _days, live_path
 from drivers.recorder.isapi import IsapiTransport, Reply, _parse
@@ -244,6 +253,7 @@ def test_a_recorder_that_ignores_the_track_is_not_believed(
         (302, b"", ProtocolError),
         (200, b"", ProtocolError),
         (200, b'<!DOCTYPE x [<!ENTITY a "b">]><DeviceInfo>&a;</DeviceInfo>', ProtocolError),
+        (200, b'<!DOCTYPE DeviceInfo SYSTEM "http://nvr/x.dtd"><DeviceInfo/>', ProtocolError),
         (200, b'<?xml version="1.0" encoding="klingon"?><DeviceInfo/>', ProtocolError),
         (403, b"<userCheck><lockStatus>lock</lockStatus></userCheck>", AuthenticationError),
     ],
@@ -260,6 +270,71 @@ def test_what_an_answer_means(
         driver.poll(deadline=clock.monotonic() + 10)
     assert "secret" not in f"{raised.value!r} {raised.value}"
     assert Reason(raised.value.reason)
+
+
+def test_a_refusal_inside_a_200_is_a_refusal(
+    make: Callable[..., HikvisionDriver], clock: SimulatedClock
+) -> None:
+    said = (
+        b"<userCheck><statusValue>401</statusValue><retryLoginTime>3</retryLoginTime></userCheck>"
+    )
+    driver = make(canned(userCheck=said, deviceInfo=fixture("device_info_ds7608nxi")))
+    with pytest.raises(AuthenticationError, match="nvr-1"):
+        driver.poll(deadline=clock.monotonic() + 10)
+    with pytest.raises(PermitRefusedError):
+        driver.poll(deadline=clock.monotonic() + 10)
+
+
+def test_half_the_round_trip_is_not_the_clocks_fault(
+    make: Callable[..., HikvisionDriver], clock: SimulatedClock
+) -> None:
+    inner = canned(deviceInfo=fixture("device_info_ds7608nxi"))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/time") and "authorization" in request.headers:
+            clock.advance(2)
+            wall = clock.now().astimezone(ZONE).isoformat(timespec="seconds")
+            clock.advance(2)
+            body = f"<Time><localTime>{wall}</localTime></Time>".encode()
+            return httpx.Response(200, stream=httpx.ByteStream(body))
+        return inner(request)
+
+    found = make(answer).poll(deadline=clock.monotonic() + 30)[0]
+    assert isinstance(found, RecorderReading)
+    assert found.clock_offset_seconds == 0
+
+
+def test_a_busy_recorder_is_asked_for_a_month_once_more(
+    make: Callable[..., HikvisionDriver], clock: SimulatedClock
+) -> None:
+    inner = canned(dailyDistribution=fixture("calendar_2021_08"))
+    busy = [httpx.Response(503, stream=httpx.ByteStream(b""))]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "authorization" in request.headers and busy:
+            return busy.pop()
+        return inner(request)
+
+    driver = make(answer, channels=(1,))
+    (month,) = driver.survey(until=date(2021, 8, 17), days=1, deadline=clock.monotonic() + 30)
+    assert isinstance(month, DayMapReading)
+    assert not isinstance(month.days, Unknown)
+
+
+def test_a_calendar_that_never_answers_ends_the_survey(
+    make: Callable[..., HikvisionDriver], clock: SimulatedClock
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        clock.advance(15)
+        raise httpx.ReadTimeout("nothing came", request=request)
+
+    driver = make(answer, channels=(1, 2, 3, 4, 5, 6))
+    survey = driver.survey(until=date(2021, 8, 17), days=1, deadline=clock.monotonic() + 1800)
+    found: list[Reading] = []
+    with pytest.raises(DeviceTimeoutError, match="3 calendar questions"):
+        found.extend(survey)  # keeps what came before the error
+    assert len(found) == 3
+    assert all(isinstance(one, DayMapReading) and isinstance(one.days, Unknown) for one in found)
 
 
 @pytest.mark.parametrize(

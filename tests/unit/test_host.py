@@ -289,6 +289,8 @@ def test_an_outage_says_why_and_a_reading_ends_it() -> None:
     monitor.observe(_reading(), Instant(NOW.wall, NOW.monotonic + 181))
     [back] = monitor.states(Instant(NOW.wall, NOW.monotonic + 181))
     assert back.data.verdict is Verdict.OK
+    [silent] = monitor.states(Instant(NOW.wall, NOW.monotonic + 400))
+    assert [cause.code for cause in silent.data.causes] == ["unknown.stale"]
 
 
 def test_another_machines_reading_is_none_of_its_business() -> None:

@@ -150,6 +150,10 @@ def test_streams_that_were_refused_together_count_as_one(clock: SimulatedClock) 
         for _ in range(4):
             gate.login_failed()
     assert state(gate) is CredentialState.SUSPECT
+    clock.advance(601)
+    with gate.permit("request", deadline=clock.monotonic() + 1):
+        gate.login_succeeded()
+    assert state(gate) is CredentialState.OK
 
 
 def test_an_old_success_vouches_for_one_only(clock: SimulatedClock) -> None:

@@ -1,132 +1,27 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent.county.contract import (
     DeviceEventData,
     Event,
-    RecorderState,
-    RecordingEventData,
-    RecordingState,
 )
 from agent.findings import Verdict
-from agent.monitors import Instant
-from agent.monitors.retention import RetentionMonitor
-from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
-    ChannelReading,
-    DayMapReading,
     Outage,
     Reading,
     Reason,
-    RecorderReading,
     Unknown,
 )
-
-ZONE = ZoneInfo("Asia/Shanghai")
-START = datetime(2026, 9, 10, 18, 30, tzinfo=UTC)  # 02:30 on 11 September at the recorder
-YESTERDAY = date(2026, 9, 10)
-CHANNELS = (
-    Channel(recorder="nvr-1", number=1, id="gate-cam", name="Gate", key_area=True),
-    Channel(recorder="nvr-1", number=2, id="yard-cam", name="Yard"),
+from tests.unit.retention_site import (
+    START,
+    YESTERDAY,
+    Site,
+    codes,
+    last,
+    words,
 )
-
-
-class Site:
-    """One recorder, two channels and a clock."""
-
-    def __init__(self, policy: RetentionPolicy | None = None) -> None:
-        self.monitor = RetentionMonitor(["nvr-1"], CHANNELS, policy or RetentionPolicy(), ZONE)
-        self.wall, self.monotonic = START, 5000.0
-
-    @property
-    def now(self) -> Instant:
-        return Instant(self.wall, self.monotonic)
-
-    def wait(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
-        self.monotonic += seconds
-
-    def see(self, *readings: Reading) -> list[Event]:
-        return [event for one in readings for event in self.monitor.observe(one, self.now)]
-
-    def tick(self) -> list[Event]:
-        return list(self.monitor.tick(self.now))
-
-    def recorder(self, offset: float | Unknown = 0.0) -> RecorderReading:
-        return RecorderReading(
-            device_id="nvr-1",
-            observed_at=self.wall,
-            maker="hikvision",
-            model="DS",
-            firmware="V4",
-            serial_number=Unknown(reason=Reason.NOT_MEASURED),
-            clock_offset_seconds=offset,
-            device_today=Unknown(reason=Reason.NOT_MEASURED),
-        )
-
-    def channel(
-        self, number: int, *, online: bool | Unknown = True, condition: str = "connect"
-    ) -> ChannelReading:
-        return ChannelReading(
-            device_id="nvr-1",
-            observed_at=self.wall,
-            channel=number,
-            name="",
-            online=online,
-            condition=condition,
-        )
-
-    def months(
-        self, number: int, present: Iterable[date], *, until: date = YESTERDAY, months: int = 4
-    ) -> list[DayMapReading]:
-        """The month maps of a survey that ends at `until`, all days listed."""
-        held, found = set(present), []
-        year, month = until.year, until.month
-        for _ in range(months):
-            first = date(year, month, 1)
-            days = [first + timedelta(days=n) for n in range(31)]
-            found.append(
-                DayMapReading(
-                    device_id="nvr-1",
-                    observed_at=self.wall,
-                    channel=number,
-                    year=year,
-                    month=month,
-                    days={day.day: day in held for day in days if day.month == month},
-                )
-            )
-            year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-        return found
-
-    def recording(self, channel: str = "yard-cam") -> RecordingState:
-        states = {state.id: state.data for state in self.monitor.states(self.now)}
-        data = states[channel]
-        assert isinstance(data, RecordingState)
-        return data
-
-    def recorder_state(self) -> RecorderState:
-        data = self.monitor.states(self.now)[0].data
-        assert isinstance(data, RecorderState)
-        return data
-
-
-def last(count: int, until: date = YESTERDAY) -> list[date]:
-    return [until - timedelta(days=back) for back in range(count)]
-
-
-def codes(state: RecordingState | RecorderState) -> set[str]:
-    return {cause.code for cause in state.causes}
-
-
-def words(events: Sequence[Event]) -> list[tuple[str, str]]:
-    return [
-        (event.data.channel, event.data.word)
-        for event in events
-        if isinstance(event.data, RecordingEventData)
-    ]
 
 
 def surveyed(present: Iterable[date], *, offset: float | Unknown = 0.0) -> Site:
@@ -214,6 +109,27 @@ def test_an_unknown_month_is_named_and_changes_nothing_until_it_is_old() -> None
     site.wait(36 * 3600)
     site.see(site.recorder())
     assert site.recording().word == "unknown"
+
+
+def test_the_lagging_flag_of_a_day_that_was_not_over_is_no_evidence_later() -> None:
+    site = surveyed(last(40))  # lists 11 September, then today, as without video
+    site.wait(86_400)
+    site.see(site.recorder(), *site.months(2, last(40))[1:])  # September is not answered
+    state = site.recording()
+    assert state.surveyed_until == date(2026, 9, 11)
+    assert (state.missing_days_lower, state.missing_days_upper) == (0, 1)
+
+
+def test_a_refusal_that_has_passed_is_not_named_any_more() -> None:
+    site = Site()
+    current, *older = site.months(2, last(40))
+    assert not isinstance(current.days, Unknown)
+    unknown = Unknown(reason=Reason.BUSY)
+    site.see(site.recorder(), *older, current.model_copy(update={"days": unknown}))
+    assert "unknown.busy" in codes(site.recording())
+    site.see(current.model_copy(update={"days": {1: True}}))
+    assert "recording.unknown_days" in codes(site.recording())
+    assert "unknown.busy" not in codes(site.recording())
 
 
 def test_a_refused_first_survey_says_why() -> None:
@@ -341,6 +257,13 @@ def test_silence_loses_a_recorder() -> None:
     assert device_events(site.tick()) == ["lost"]
     assert device_events(site.tick()) == []
     assert codes(site.recorder_state()) == {"unknown.stale"}
+
+
+def test_a_long_survey_is_not_silence() -> None:
+    site = surveyed(last(40))
+    for month in site.months(2, last(40)):
+        site.wait(200)
+        assert device_events([*site.see(month), *site.tick()]) == []
 
 
 def test_a_restart_goes_on_from_the_journal_without_news() -> None:

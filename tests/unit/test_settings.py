@@ -226,6 +226,14 @@ def test_any_value_anywhere_never_crashes_the_check(changes: dict[KeyPath, objec
     _check(tomlkit.dumps(data).encode(errors="surrogatepass"))
 
 
+def test_an_empty_list_of_modules_is_no_alarm() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    start, end = text.index("[[alarm_module]]"), text.index("[[nfc_reader]]")
+    emptied = "alarm_module = []\n" + text[:start] + text[end:]
+    found = read_site(emptied.encode())
+    assert [problem.code for problem in found.problems] == ["config.duty_missing"]
+
+
 # ---- a rejected value is never shown
 
 

@@ -121,6 +121,7 @@ def _devices(site: SiteSettings) -> set[str]:
         ("input = 1", "input = 1\n  wiring = 3", None, EVERYTHING),  # written twice: no TOML
         ('tag = "nfca:04A1B2C4"', 'tag = "nfca:04A1B2C3"', "south", {"south"}),
         ('id = "cam-3"', 'id = "gate"', "gate", {"cam-3"}),
+        ('id = "cam-3"', 'id = "CAM 3"', "recorder.1.channel.0", {"cam-3"}),
         # a bad key elsewhere costs that key
         ("retention_min_days = 45", "retention_min_days = 0", None, set()),
         ('name = "Demo"', 'name = "Demo"\ntimezone = "Mars/Base"', None, set()),

@@ -90,6 +90,14 @@ def test_a_duty_nothing_serves_does_not_read_as_well() -> None:
     assert all(duty.verdict is Verdict.UNKNOWN for duty in duties({}).values())
 
 
+def test_a_duty_of_which_a_device_was_left_out_does_not_read_as_well() -> None:
+    verdicts = {"camera": {"cam-1": Verdict.OK}}
+    states = duty_states(lambda kind: verdicts.get(kind, {}), {}, {"pictures"})
+    found = {state.id: state.data for state in states}
+    assert found["pictures"].verdict is Verdict.UNKNOWN
+    assert found["pictures"].causes[0].code == "duty.device_left_out"
+
+
 def test_a_duty_not_fitted_says_why() -> None:
     duty = duties({}, patrol="a kindergarten with one room")["patrol"]
     assert duty.not_fitted == "a kindergarten with one room"

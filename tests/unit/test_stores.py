@@ -8,7 +8,7 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.liveness import Liveness
-from agent.monitors.alarm import AlarmMemory
+from agent.monitors.alarm_memory import AlarmMemory
 from agent.store import outbox as outbox_module
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database

@@ -11,7 +11,7 @@ from agent.clock import SystemClock
 from agent.devices import DeviceThread
 from agent.liveness import Liveness, notify
 from agent.loop import Loop
-from drivers.errors import DeviceTimeoutError, PortLostError
+from drivers.errors import DeviceTimeoutError, DriverError, PortLostError
 from drivers.readings import Outage, ReaderReading, Reading, Reason
 from tests.simulated_clock import SimulatedClock
 from tests.waiting import wait_until
@@ -166,3 +166,27 @@ def test_notify_speaks_to_systemd(tmp_path: Path, abstract: bool) -> None:
 
 def test_without_systemd_nothing_is_sent() -> None:
     assert not notify("READY=1", "")
+
+
+def test_a_watchdog_that_cannot_be_reached_does_not_end_the_agent(tmp_path: Path) -> None:
+    assert not notify("WATCHDOG=1", str(tmp_path / "gone"))
+
+
+class StubbornDriver(ScriptedDriver):
+    def close(self) -> None:
+        super().close()
+        raise OSError("the descriptor is gone already")
+
+
+class NamelessError(DriverError):
+    reason = "a word the contract does not know"
+
+
+def test_a_device_that_fails_to_close_is_opened_again() -> None:
+    driver = StubbornDriver(reading(), PortLostError("gone"), reading())
+    assert kinds(run(driver, 3))[:3] == ["reader", "port_lost", "reader"]
+
+
+def test_an_error_without_a_known_reason_does_not_end_the_watch() -> None:
+    driver = ScriptedDriver(NamelessError("new"), reading())
+    assert kinds(run(driver, 2))[:2] == ["internal", "reader"]

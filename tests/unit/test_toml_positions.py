@@ -37,6 +37,9 @@ id = "two"
   [[m.n]]
   id = "w"
 d.o.t = 1
+e.nd = [ """x""""", \'\'\'
+y\'\'\'\'\', "z" ]
+last = ""
 '''
 
 
@@ -59,6 +62,8 @@ def test_every_key_is_found_on_the_line_it_stands_on() -> None:
     assert lines[("m", 1)] == 25
     assert lines[("m", 1, "n", 0, "id")] == 28
     assert lines[("m", 1, "n", 0, "d", "o", "t")] == 29
+    assert lines[("m", 1, "n", 0, "e", "nd", 2)] == 31
+    assert lines[("m", 1, "n", 0, "last")] == 32
     assert set(_paths(tomllib.loads(DOCUMENT))) == set(lines)
 
 

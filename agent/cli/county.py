@@ -1,0 +1,77 @@
+"""`campus-agent county ...`: the county's side of signed commands, where the private key is."""
+
+import argparse
+import base64
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.county.commands import AckData, Command, sign
+from agent.text import language, printable, sentence
+
+REFUSED = 1
+
+
+def main(argv: Sequence[str]) -> int:
+    """Make a key, or sign an acknowledgement; the payload to publish goes to standard output."""
+    parser = argparse.ArgumentParser(prog="campus-agent county")
+    parser.add_argument("--lang", default=None)
+    actions = parser.add_subparsers(dest="action", required=True)
+    key = actions.add_parser("key", help="make a key pair; the public half goes into site files")
+    key.add_argument("file", type=Path)
+    ack = actions.add_parser("sign", help="sign an acknowledgement, for cmd/v1/COUNTY/SITE/ack")
+    ack.add_argument("--key", required=True, help="its id in the site files")
+    ack.add_argument("--key-file", type=Path, required=True)
+    ack.add_argument("--county", required=True)
+    ack.add_argument("--site", required=True)
+    ack.add_argument("--incident", type=int, required=True)
+    ack.add_argument("--epoch", required=True, help="of the alarm event")
+    options = parser.parse_args(argv)
+    lang = language(os.environ, options.lang)
+    try:
+        return _make_key(options) if options.action == "key" else _sign(options)
+    except (OSError, ValueError) as error:
+        file = str(options.file if options.action == "key" else options.key_file)
+        detail = error.strerror if isinstance(error, OSError) else ""
+        said = sentence(lang, "county.key_unusable", file=file, detail=detail or "")
+        print(printable(said), file=sys.stderr)
+        return REFUSED
+
+
+def _make_key(options: argparse.Namespace) -> int:
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    # An existing key is never overwritten: every site that holds its public half would be deaf.
+    handle = os.open(options.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw
+    )
+    print(base64.b64encode(public).decode())
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    key = serialization.load_pem_private_key(options.key_file.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("not an Ed25519 key")  # noqa: TRY004 - the file is wrong, not the code
+    command = Command(
+        id=str(uuid.uuid4()),
+        county=options.county,
+        site=options.site,
+        time=datetime.now(UTC),
+        data=AckData(incident=options.incident, epoch=options.epoch),
+    )
+    print(sign(command, options.key, key).decode())
+    return 0

@@ -1,0 +1,49 @@
+"""The commands of the control socket, each carried out on the loop that owns what it touches."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+from agent.alarm_lane import AlarmLane
+from agent.control.protocol import CommandError
+from agent.control.server import Args, Verb
+from agent.loop import Loop
+from agent.monitors.alarm import ResetRefusedError
+from agent.states import StateBoard
+
+LOOP_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+def verbs(alarm: AlarmLane, loop: Loop, board: StateBoard) -> Mapping[str, Verb]:
+    """Return every command the daemon understands."""
+
+    def reset(args: Args, who: str) -> dict[str, Any]:
+        button, reason = str(args.get("button", "")), str(args.get("reason", ""))
+        incident = _answer(loop.ask(lambda: alarm.reset(button, by=who, reason=reason)))
+        return {"button": button, "incident": incident}
+
+    def status(_args: Args, _who: str) -> dict[str, Any]:
+        return {
+            "states": [
+                {
+                    "kind": state.data.kind,
+                    "id": state.id,
+                    "data": state.data.model_dump(mode="json"),
+                }
+                for state in board.newest()
+            ]
+        }
+
+    return {"alarm-reset": reset, "status": status}
+
+
+def _answer(future: "Future[T]") -> T:
+    try:
+        return future.result(LOOP_SECONDS)
+    except FutureTimeoutError:
+        raise CommandError("control.busy") from None
+    except ResetRefusedError as error:
+        raise CommandError(error.code, button=error.button) from None

@@ -1,0 +1,145 @@
+"""Commands from the county: what one looks like, and whether this one may be obeyed."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import AwareDatetime, Field, ValidationError
+
+from drivers.readings import Frozen
+
+LARGEST_BYTES = 8 * 1024
+# Keeps a signature made for a command from being one for anything else.
+CONTEXT = b"campus-agent command v1\n"
+
+Verb = Literal["ack"]
+
+
+class AckData(Frozen):
+    """Acknowledge one incident; `epoch` is that of the alarm stream which told of it."""
+
+    incident: int = Field(ge=1)
+    epoch: str = Field(max_length=64)
+
+
+class Command(Frozen):
+    """What is signed. `ack` needs no clock: it is bound to its incident, not to a time."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    type: Literal["campus.command.ack.v1"] = "campus.command.ack.v1"
+    county: str
+    site: str
+    time: AwareDatetime
+    data: AckData
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb, the last level of the topic but for its version."""
+        return "ack"
+
+
+class Envelope(Frozen):
+    """What goes on the wire: the signed text to the letter, who signed it, and the signature."""
+
+    signed: str = Field(max_length=LARGEST_BYTES)
+    key: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    signature: str = Field(max_length=128)
+
+
+class RefusedError(Exception):
+    """A command is not obeyed; `code` says why, `request` and `key` as far as they are known."""
+
+    def __init__(self, code: str, *, request: str | None = None, key: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.request = request
+        self.key = key
+
+
+class CommandGuard:
+    """Decides whether a message is a command of this county for this site."""
+
+    def __init__(self, county: str, site: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+        self._county = county
+        self._site = site
+        self._keys = keys
+
+    def admit(self, verb: str, payload: bytes, *, retained: bool) -> tuple[Command, str]:
+        """Return the command and the name of the key that signed it. Raises RefusedError."""
+        if retained:
+            raise RefusedError("command.retained")
+        if len(payload) > LARGEST_BYTES:
+            raise RefusedError("command.too_large")
+        envelope = _envelope(payload)
+        key = self._keys.get(envelope.key)
+        if key is None:
+            raise RefusedError("command.unknown_key", key=envelope.key)
+        try:
+            signature = base64.b64decode(envelope.signature, validate=True)
+            key.verify(signature, CONTEXT + envelope.signed.encode())
+        except (InvalidSignature, binascii.Error):
+            raise RefusedError("command.bad_signature", key=envelope.key) from None
+        return self._command(verb, envelope), envelope.key
+
+    def _command(self, verb: str, envelope: Envelope) -> Command:
+        try:
+            command = Command.model_validate_json(envelope.signed)
+        except ValidationError:
+            raise RefusedError("command.malformed", key=envelope.key) from None
+        said = {"request": command.id, "key": envelope.key}
+        if command.verb != verb:
+            raise RefusedError("command.wrong_verb", **said)
+        if (command.county, command.site) != (self._county, self._site):
+            raise RefusedError("command.other_site", **said)
+        return command
+
+
+def sign(command: Command, key_name: str, key: Ed25519PrivateKey) -> bytes:
+    """Return the payload to publish: the county's side of `admit`."""
+    text = command.model_dump_json()
+    signature = base64.b64encode(key.sign(CONTEXT + text.encode())).decode()
+    return Envelope(signed=text, key=key_name, signature=signature).model_dump_json().encode()
+
+
+def public_key(text: str) -> Ed25519PublicKey:
+    """Read a public key from its 32 bytes in base64. Raises ValueError."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+
+
+def reply(
+    command_id: str, source: str, moment: datetime, *, code: str, data: Mapping[str, Any]
+) -> bytes:
+    """Return the answer to a command."""
+    body = {
+        "specversion": "1.0",
+        "source": source,
+        "type": "campus.reply.v1",
+        "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "request": command_id,
+        "ok": code == "command.done",
+        "code": code,
+        "data": dict(data),
+    }
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _envelope(payload: bytes) -> Envelope:
+    try:
+        body = json.loads(payload)
+    except ValueError:
+        raise RefusedError("command.malformed") from None
+    if isinstance(body, dict) and "signature" not in body:
+        raise RefusedError("command.unsigned")
+    try:
+        return Envelope.model_validate(body)
+    except ValidationError:
+        raise RefusedError("command.malformed") from None

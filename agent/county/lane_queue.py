@@ -1,0 +1,82 @@
+"""The rows of one outbox that are in memory, on their way to the broker."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+
+from agent.store.outbox import Outbox, Row
+
+FETCH = 64
+READY_MAX = 1000
+
+
+class LaneQueue:
+    """Used by the publisher's thread alone; the disk is asked by futures and never waited for."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.more_on_disk = True
+        self._ready: deque[Row] = deque()
+        self._fetching: Future[list[Row]] | None = None
+        # Refused for now: when to try again. They keep their place in memory, or they would be
+        # fetched and refused again without end.
+        self._postponed: deque[tuple[float, Row]] = deque()
+        # Confirmed rows whose confirmation may not be on disk yet: a fetch must not bring them
+        # back.
+        self._confirmed: deque[str] = deque(maxlen=4 * FETCH)
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def next(self) -> Row:
+        """Take the row that goes next."""
+        return self._ready.popleft()
+
+    def take_in(self, row: Row, flying: Collection[str]) -> None:
+        """Queue a row handed over in memory."""
+        if row.again and row.id in self._here(flying):
+            return
+        if row.durable and len(self._ready) >= READY_MAX:
+            self.more_on_disk = True  # it can wait there
+        else:
+            self._ready.append(row)
+
+    def put_back(self, row: Row) -> None:
+        """Queue a row again that was sent and not confirmed."""
+        self._ready.appendleft(row)
+
+    def postpone(self, row: Row, until: float) -> None:
+        """Keep a row that was refused for now."""
+        self._postponed.append((until, row))
+
+    def take_back(self, now: float) -> None:
+        """Queue again what was postponed until now."""
+        while self._postponed and self._postponed[0][0] <= now:
+            self._ready.append(self._postponed.popleft()[1])
+
+    def confirm(self, ids: Sequence[str], at: float) -> None:
+        """Note what the broker has confirmed."""
+        self._confirmed.extend(ids)
+        self.outbox.acked(ids, at)
+
+    def fill(self, flying: Collection[str], wake: Callable[[], None]) -> None:
+        """Take in what was fetched, and ask for more when little is left."""
+        known = self._here(flying) | set(self._confirmed)
+        if self._fetching is not None:
+            if not self._fetching.done():
+                return
+            fetched, self._fetching = self._fetching, None
+            if fetched.exception() is None:
+                rows = [row for row in fetched.result() if row.id not in known]
+                self._ready.extend(rows)
+                known |= {row.id for row in rows}
+                if len(rows) >= FETCH:  # or as others have set it meanwhile
+                    self.more_on_disk = True
+        if self.more_on_disk and len(self._ready) + len(self._postponed) < FETCH // 2:
+            self.more_on_disk = False
+            self._fetching = self.outbox.waiting(FETCH, known)
+            self._fetching.add_done_callback(lambda _: wake())
+
+    def _here(self, flying: Collection[str]) -> set[str]:
+        postponed = {row.id for _, row in self._postponed}
+        return {*flying, *postponed, *(row.id for row in self._ready)}

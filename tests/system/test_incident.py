@@ -1,0 +1,116 @@
+"""An incident from press to reset: commands of technician and county, and a restart between."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from simulators.broker import Broker
+from simulators.county import County, Heard
+from simulators.modbus import ModbusSimulator
+from tests.daemon import Daemon, alarm_only, with_county_key
+from tests.hearing import alarm, all_of, at_rest, button
+from tests.waiting import wait_until
+
+
+def campus(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    socket = ["--socket", str(tmp_path / "control.sock"), "--lang", "en"]
+    command = [sys.executable, "-m", "agent", words[0], *socket, *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_technician_sees_the_incident_and_resets_it(
+    tmp_path: Path, daemon: Daemon, county: County, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.press()
+    county.wait_for(alarm("press"))
+    refused = campus(tmp_path, "alarm", "reset", "gate")
+    assert refused.returncode == 1
+    assert "still pressed" in refused.stderr
+    module.release()
+    county.wait_for(alarm("release"))
+    assert "incident 1" in campus(tmp_path, "status").stdout
+    done = campus(tmp_path, "alarm", "reset", "gate")
+    assert done.returncode == 0, done.stderr
+    closed = county.wait_for(alarm("closed")).body["data"]
+    assert (closed["incident"], closed["by"]) == (1, f"uid:{os.getuid()}")
+    county.wait_for(button(position="rest", incident=None, verdict="ok"))
+    daemon.stop()
+    gone = campus(tmp_path, "status")
+    assert gone.returncode == 1
+    assert "not running" in gone.stderr
+
+
+def publish(broker: Broker, payload: str, *more: str) -> None:
+    command = ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-s", *more]
+    subprocess.run(
+        [*command, "-t", "cmd/v1/county/school/ack"],
+        input=payload,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+
+
+def audited(what: str, code: str) -> Callable[[Heard], bool]:
+    return lambda heard: (
+        heard.kind == "event/audit"
+        and (heard.body["data"]["what"], heard.body["data"]["code"]) == (what, code)
+    )
+
+
+def test_the_county_acknowledges_and_forgeries_are_refused_and_on_record(
+    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator
+) -> None:
+    key = [sys.executable, "-m", "agent", "county", "key", str(tmp_path / "key.pem")]
+    public = subprocess.run(key, capture_output=True, text=True, timeout=30, check=True).stdout
+    daemon = Daemon(tmp_path, with_county_key(alarm_only(tmp_path, broker.port), public.strip()))
+    daemon.start()
+    at_rest(county)
+    module.press()
+    press = county.wait_for(alarm("press")).body
+    sign = [
+        *(sys.executable, "-m", "agent", "county", "sign", "--key", "duty-desk"),
+        *("--key-file", str(tmp_path / "key.pem"), "--county", "county", "--site", "school"),
+        *("--incident", str(press["data"]["incident"]), "--epoch", press["epoch"]),
+    ]
+    signed = subprocess.run(sign, capture_output=True, text=True, timeout=30, check=True).stdout
+
+    publish(broker, '{"incident": 1}')
+    county.wait_for(audited("refused", "command.unsigned"))
+    publish(broker, signed.replace("duty-desk", "stranger"))
+    county.wait_for(audited("refused", "command.unknown_key"))
+    publish(broker, signed.replace("campus.command", "campus_command"))
+    county.wait_for(audited("refused", "command.bad_signature"))
+    assert not all_of(county, "acknowledged")
+
+    publish(broker, signed)
+    seen = county.wait_for(alarm("acknowledged")).body["data"]
+    assert (seen["incident"], seen["by"]) == (1, "key:duty-desk")
+    county.wait_for(audited("accepted", "command.done"))
+    reply = county.wait_for(lambda heard: heard.kind.startswith("reply/")).body
+    assert (reply["ok"], reply["data"]["incident"]) == (True, 1)
+    publish(broker, signed)
+    wait_until(lambda: len(county.heard("reply/")) == 2)
+    assert county.heard("reply/")[1].body["ok"] is True
+    assert len(all_of(county, "acknowledged")) == 1
+    daemon.stop()
+
+
+def test_an_open_incident_is_announced_again_live_after_a_restart(
+    daemon: Daemon, county: County, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.press()
+    press = county.wait_for(alarm("press")).body
+    module.release()
+    county.wait_for(alarm("release"))
+    daemon.kill()
+    daemon.start()
+    again = county.wait_for(lambda heard: heard.body.get("again") is True, 20).body
+    assert again["id"] == press["id"]
+    assert again["seq"] == press["seq"]
+    assert again["late"] is False
+    assert again["data"] == press["data"]

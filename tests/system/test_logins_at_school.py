@@ -1,0 +1,53 @@
+"""A wrong password at a real daemon: the recorder counts the logins, HTTP and RTSP together."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.system.gatehouse import CHANNELS, PASSWORD, Gatehouse
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Iterator[Gatehouse]:
+    school = Gatehouse(tmp_path)
+    # Slow enough that the cameras get a turn between two questions that hang.
+    school.recorder = replace(school.recorder, poll_seconds=2)
+    try:
+        school.start()
+        yield school
+    finally:
+        school.stop()
+
+
+def refused(school: Gatehouse) -> None:
+    school.expect("recorder/nvr", "unknown", "unknown.auth_rejected")
+    for number in range(1, CHANNELS + 1):
+        school.expect(f"camera/nvr-{number}", "unknown", "unknown.auth_rejected")
+    assert school.failed_logins() == 1
+
+
+def test_a_wrong_password_costs_one_login_and_the_right_one_is_noticed(school: Gatehouse) -> None:
+    school.secret("nvr", "wrong")
+    for _ in range(2):
+        school.restart()
+        refused(school)
+    school.press()
+
+    school.secret("nvr", PASSWORD)
+    school.restart()
+    school.expect("recorder/nvr", "ok")
+    school.expect("camera/nvr-1", "ok")
+    assert school.failed_logins() == 1
+
+
+def test_a_login_refused_over_rtsp_is_not_tried_over_http(school: Gatehouse) -> None:
+    school.nvr.fault = "silent"
+    school.secret("nvr", "wrong")
+    school.restart()
+    refused(school)
+    school.nvr.fault = None
+    signed = len([line for line in school.truth.lines("request") if line["signed"]])
+    school.press()
+    assert (signed, school.failed_logins()) == (0, 1)

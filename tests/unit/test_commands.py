@@ -1,0 +1,105 @@
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.county.commands import (
+    LARGEST_BYTES,
+    AckData,
+    Command,
+    CommandGuard,
+    RefusedError,
+    public_key,
+    sign,
+)
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
+GUARD = CommandGuard("county", "school", {"duty-desk": KEY.public_key()})
+ACK = Command(
+    id="a-1",
+    county="county",
+    site="school",
+    time=datetime(2026, 9, 1, tzinfo=UTC),
+    data=AckData(incident=7, epoch="e"),
+)
+
+
+def refusal(payload: bytes, verb: str = "ack", *, retained: bool = False) -> str:
+    with pytest.raises(RefusedError) as refused:
+        GUARD.admit(verb, payload, retained=retained)
+    return refused.value.code
+
+
+def test_a_command_the_county_signed_is_admitted() -> None:
+    command, key = GUARD.admit("ack", sign(ACK, "duty-desk", KEY), retained=False)
+    assert (command, key) == (ACK, "duty-desk")
+
+
+def test_the_signature_is_over_the_text_to_the_letter() -> None:
+    """Checked with the library alone, as a county programmer would write it."""
+    envelope = json.loads(sign(ACK, "duty-desk", KEY))
+    KEY.public_key().verify(
+        base64.b64decode(envelope["signature"]),
+        b"campus-agent command v1\n" + envelope["signed"].encode(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"site": "other"}, "command.other_site"),
+        ({"county": "other"}, "command.other_site"),
+    ],
+)
+def test_a_command_for_another_school_is_refused(change: dict[str, Any], code: str) -> None:
+    assert refusal(sign(ACK.model_copy(update=change), "duty-desk", KEY)) == code
+
+
+def test_a_stranger_s_signature_is_refused() -> None:
+    assert refusal(sign(ACK, "duty-desk", STRANGER)) == "command.bad_signature"
+    assert refusal(sign(ACK, "nobody", STRANGER)) == "command.unknown_key"
+
+
+def test_one_changed_letter_is_noticed() -> None:
+    envelope = json.loads(sign(ACK, "duty-desk", KEY))
+    envelope["signed"] = envelope["signed"].replace('"incident":7', '"incident":8')
+    assert refusal(json.dumps(envelope).encode()) == "command.bad_signature"
+
+
+def test_what_is_retained_unsigned_too_large_or_on_another_topic_is_refused() -> None:
+    good = sign(ACK, "duty-desk", KEY)
+    assert refusal(good, retained=True) == "command.retained"
+    assert refusal(ACK.model_dump_json().encode()) == "command.unsigned"
+    assert refusal(b" " * (LARGEST_BYTES + 1)) == "command.too_large"
+    assert refusal(good, verb="reboot") == "command.wrong_verb"
+
+
+def test_unknown_fields_are_refused_even_when_signed() -> None:
+    text = json.dumps({**json.loads(ACK.model_dump_json()), "extra": 1})
+    signature = KEY.sign(b"campus-agent command v1\n" + text.encode())
+    payload = json.dumps(
+        {"signed": text, "key": "duty-desk", "signature": base64.b64encode(signature).decode()}
+    )
+    assert refusal(payload.encode()) == "command.malformed"
+
+
+@given(st.binary(max_size=300) | st.recursive(st.none() | st.text() | st.integers(),
+       lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(
+           lambda body: json.dumps(body).encode()))  # fmt: skip
+def test_no_bytes_are_a_command_by_accident(payload: bytes) -> None:
+    assert refusal(payload).startswith("command.")
+
+
+def test_a_public_key_is_32_bytes_of_base64() -> None:
+    raw = KEY.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    assert public_key(base64.b64encode(raw).decode()) == KEY.public_key()
+    for bad in ("", "§", base64.b64encode(raw[:31]).decode()):
+        with pytest.raises(ValueError):
+            public_key(bad)
