@@ -99,9 +99,14 @@ class SerialPort:
     def close(self) -> None:
         """Let go of the port at once, or a replugged adapter comes back under a new number."""
         port, self._serial = self._serial, None
-        if port is not None:
-            with contextlib.suppress(*_LOSSES):
-                port.close()
+        if port is None:
+            return
+        # pyserial 3.5 does not close the socket of an RFC 2217 connection that was reset.
+        connection = getattr(port, "_socket", None)
+        with contextlib.suppress(*_LOSSES):
+            port.close()
+        if connection is not None:
+            connection.close()
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises PortLostError."""
