@@ -17,10 +17,10 @@ from drivers.readings import ModemLine
 # What pyserial raises when an adapter is pulled: SerialException and bare OSError, but also
 # termios.error (pyserial#417), TypeError (a closed descriptor) and ValueError (rs485 on a pty).
 _LOSSES = (OSError, termios.error, TypeError, ValueError)
-_RFC2217 = "rfc2217://"
 # pyserial's RFC 2217 client agrees on all settings anew whenever a timeout is set, which takes
-# longer than a byte: instead of waiting in it, we look this often.
-_RFC2217_LOOK_SECONDS = 0.01
+# longer than a byte, and refuses a write timeout: its reads are cut into slices of one length.
+_RFC2217 = "rfc2217://"
+_RFC2217_SLICE_SECONDS = 0.02
 
 # A terminal server acknowledges what it is told within this, or the line to it is lost.
 ANSWER_SECONDS = 1.0
@@ -60,7 +60,7 @@ class SerialPort:
         self._data_bits = data_bits
         self._clock = clock
         self._serial: serial.Serial | None = None
-        self._remote = False
+        self._sliced = False
 
     @property
     def is_open(self) -> bool:
@@ -78,7 +78,7 @@ class SerialPort:
                 bytesize=self._data_bits,
                 parity=self._parity,
                 stopbits=self._stop_bits,
-                timeout=0,
+                timeout=_RFC2217_SLICE_SECONDS if is_rfc2217 else 0,
                 # pyserial's RFC 2217 client refuses a write timeout; its socket has one of 5 s.
                 write_timeout=None if is_rfc2217 else 1.0,
                 exclusive=True,
@@ -94,20 +94,19 @@ class SerialPort:
         except _LOSSES as error:
             raise PortLostError(f"serial port {self.url} cannot be opened: {error}") from error
         self._serial = port
-        self._remote = is_rfc2217
+        self._sliced = is_rfc2217
 
     def close(self) -> None:
         """Let go of the port at once, or a replugged adapter comes back under a new number."""
         port, self._serial = self._serial, None
         if port is None:
             return
+        # pyserial 3.5 does not close the socket of an RFC 2217 connection that was reset.
+        connection = getattr(port, "_socket", None)
         with contextlib.suppress(*_LOSSES):
             port.close()
-        # pyserial's RFC 2217 client forgets its socket when the peer is gone already.
-        forgotten = getattr(port, "_socket", None)
-        if forgotten is not None:
-            with contextlib.suppress(OSError):
-                forgotten.close()
+        if connection is not None:
+            connection.close()
 
     def write(self, data: bytes) -> None:
         """Write all of `data`. Raises PortLostError."""
@@ -126,12 +125,9 @@ class SerialPort:
                 left = deadline - self._clock.monotonic()
                 if left <= 0:
                     break
-                if not self._remote:
+                if not self._sliced:
                     port.timeout = left
-                got = port.read(size - len(data))
-                data += got
-                if self._remote and not got:
-                    self._clock.sleep(min(left, _RFC2217_LOOK_SECONDS))
+                data += port.read(size - len(data))
         except _LOSSES as error:
             raise self._lost("reading", error) from error
         return data

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -90,6 +91,15 @@ class ModemLinesSimulator:
         self._threads.clear()
         door.close()
         self._truth.record(self._name, "unplug")
+
+    def reset_connection(self) -> None:
+        """Break off the connection as a terminal server does that lost its power for a moment."""
+        client = self._client
+        if client is not None:
+            # SO_LINGER of no seconds: closing sends a reset instead of an end.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.unplug()
+            self.plug()
 
     def press(self) -> None:
         """Press the button; it stays pressed."""

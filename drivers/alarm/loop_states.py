@@ -60,10 +60,6 @@ class SettledLoop:
         self.state = seen
         return True
 
-    def look_away(self) -> None:
-        """Begin anew with the next sample: what the lines did meanwhile was not the button."""
-        self._seen = None
-
     def _believed(self, seen: LoopState, seconds: float) -> bool:
         if seen is LoopState.PRESSED:
             return self._samples >= self._press_samples

@@ -84,7 +84,6 @@ class ModemLinesDriver:
             self._port.open()
             self._port.set_feed(on=True)
             self._clock.sleep(self._settings.blind_seconds)
-            self._port.read_lines()
         except DriverError as error:
             raise self._named(error) from error
         self._begin()
@@ -156,7 +155,6 @@ class ModemLinesDriver:
         before = self._challenge
         self._challenge = ChallengeResult.PASSED if passed else ChallengeResult.FAILED
         self._challenge_due = self._clock.monotonic() + self._settings.challenge_seconds
-        self._loop.look_away()
         return self._challenge is not before
 
     def _goes_off_with_feed(self) -> bool:

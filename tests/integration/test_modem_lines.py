@@ -1,6 +1,7 @@
 """The modem line driver against a terminal server on loopback, and on ports that are not one."""
 
 import fcntl
+import gc
 import random
 import socket
 import threading
@@ -169,6 +170,17 @@ def test_unplugged_is_lost_and_a_button_held_meanwhile_is_found_pressed(
     first = next(iter(driver.poll(deadline=CLOCK.monotonic() + 1)))
     assert isinstance(first, LoopReading)
     assert (first.state, first.lines) == (LoopState.PRESSED, ("dsr",))
+
+
+def test_a_reset_connection_is_lost_and_leaves_nothing_open(
+    server: ModemLinesSimulator, driver: ModemLinesDriver, watch: Watch
+) -> None:
+    watch.wait_for(LoopState.REST)
+    server.reset_connection()
+    wait_until(lambda: watch.lost is not None)
+    gc.collect()  # a socket left open would warn here, and warnings are errors
+    driver.open()
+    assert list(driver.poll(deadline=CLOCK.monotonic() + 1))
 
 
 @pytest.mark.parametrize("feed", ["dtr", "rts"])

@@ -217,6 +217,19 @@ def test_lines_are_not_believed_right_after_opening(clock: SimulatedClock) -> No
     assert at == pytest.approx(bench.opened - 0.2)
 
 
+def test_opened_anew_nothing_is_remembered(clock: SimulatedClock) -> None:
+    bench = Bench(clock)
+    bench.driver.open()
+    bench.run(0.5)
+    bench.port.world = lambda _: POLES[PRESSED]
+    bench.run(0.5)
+    bench.driver.close()
+    bench.port.world = lambda _: POLES[REST]
+    bench.driver.open()
+    [(_, first), *_] = bench.readings(0.1)
+    assert (first.state, first.challenge) == (REST, ChallengeResult.NOT_YET)
+
+
 # ---- the challenge
 
 
@@ -246,8 +259,11 @@ def test_a_line_that_stays_on_without_feed_fails_twice(clock: SimulatedClock) ->
     bench = Bench(clock, **BOTH, challenge_seconds=5)
     bench.port.stuck = POLES[REST]
     bench.driver.open()
-    readings = [reading for _, reading in bench.readings(4)]
+    told = bench.readings(4)
+    readings = [reading for _, reading in told]
     assert len(bench.port.drops) == 2
+    failed_at = [at for at, reading in told if reading.challenge is ChallengeResult.FAILED]
+    assert failed_at[0] + bench.opened <= bench.port.drops[1] + 0.06
     assert bench.port.drops[1] - bench.port.drops[0] == pytest.approx(0.05, abs=0.01)
     assert {reading.challenge for reading in readings[1:]} == {ChallengeResult.FAILED}
     bench.port.stuck = frozenset()
@@ -287,8 +303,11 @@ def test_a_press_right_after_another_is_not_lost_to_a_challenge(clock: Simulated
     assert [state for _, state in bench.run(10)].count(PRESSED) == presses
 
 
-def test_what_the_lines_do_without_feed_is_not_the_button(clock: SimulatedClock) -> None:
-    bench = Bench(clock, **BOTH, challenge_seconds=1)
+@pytest.mark.parametrize("poles", [BOTH, {"closed_at_rest": "cts"}])
+def test_what_the_lines_do_without_feed_is_not_the_button(
+    clock: SimulatedClock, poles: dict[str, str]
+) -> None:
+    bench = Bench(clock, **poles, challenge_seconds=1)
     bench.port.lag = 0.04
     bench.driver.open()
     assert [state for _, state in bench.run(10)] == [REST]
@@ -330,12 +349,23 @@ def test_a_terminal_server_is_asked_twice_a_second_to_confirm_the_feed(bench: Be
     assert 18 <= len(raised) <= 21
 
 
+def test_a_loop_on_its_way_is_watched_and_nothing_else(bench: Bench) -> None:
+    moves = [(0.13 * move, (REST, OPEN)[move % 2]) for move in range(3, 80)]
+    bench.script(*moves)
+    bench.run(10)
+    asked = [(at - bench.opened) / 0.13 for at, _ in bench.port.fed if at > bench.opened + 0.4]
+    assert len(asked) > 10
+    # Open after every odd move; the look that shows it comes up to 20 ms later.
+    assert [at for at in asked if int(at) % 2 and 0.2 < at % 1 < 0.98] == []
+
+
 def test_readings_come_five_times_a_second_and_say_how_long_nobody_looked(bench: Bench) -> None:
     readings = [reading for _, reading in bench.readings(2)]
     assert len(readings) in (10, 11)
     assert max(reading.longest_gap_seconds for reading in readings) < 0.03
     bench.clock.advance(3)
     assert bench.readings(0.1)[0][1].longest_gap_seconds >= 3
+    assert bench.readings(0.1)[0][1].longest_gap_seconds < 0.03
 
 
 def test_lines_that_did_not_settle_in_time_are_a_timeout(clock: SimulatedClock) -> None:
