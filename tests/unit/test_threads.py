@@ -185,7 +185,8 @@ class NamelessError(DriverError):
 
 def test_a_device_that_fails_to_close_is_opened_again() -> None:
     driver = StubbornDriver(reading(), PortLostError("gone"), reading())
-    assert kinds(run(driver, 3))[:3] == ["reader", "port_lost", "reader"]
+    got = [kind for kind in kinds(run(driver, 4)) if kind != "internal"]
+    assert got[:3] == ["reader", "port_lost", "reader"]
 
 
 def test_an_error_without_a_known_reason_does_not_end_the_watch() -> None:
