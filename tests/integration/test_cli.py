@@ -66,7 +66,7 @@ def test_json_for_programs() -> None:
     assert done.returncode == 2
     told = json.loads(done.stdout)
     assert told["ok"] is False
-    assert told["problems"][0] == {
+    assert told["problems"][1] == {
         "code": "config.input_twice",
         "params": {"other": "gate"},
         "path": ["alarm_module", 0, "button", 1, "input"],

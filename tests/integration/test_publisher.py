@@ -9,7 +9,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.county.contract import AgentEventData, AlarmEventData, Event, HostState, State
 from agent.county.messages import Composer
-from agent.county.publisher import Publisher
+from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics
@@ -28,7 +28,9 @@ CLOCK = SystemClock()
 class Site:
     """All that delivers, without anything that measures."""
 
-    def __init__(self, directory: Path, *ports: int) -> None:
+    def __init__(
+        self, directory: Path, *ports: int, status_seconds: float = STATUS_SECONDS
+    ) -> None:
         liveness = Liveness(CLOCK)
         self.alarms = Outbox(
             Database(directory / "alarms.db", outbox_module.SCHEMA, liveness.beat("a")), "alarm"
@@ -47,6 +49,7 @@ class Site:
             self.events,
             CLOCK,
             liveness.beat("publisher"),
+            status_seconds=status_seconds,
         )
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.county import lane_queue as lane_queue_module
 from agent.county import publisher as publisher_module
 from agent.county.contract import AlarmEventData, Event
 from agent.store.outbox import Lane
@@ -23,16 +24,16 @@ from tests.integration.scripted_broker import (
 from tests.integration.test_publisher import CLOCK, Site
 from tests.waiting import wait_until
 
-Sits = Callable[[ScriptedBroker], Site]
+Sits = Callable[..., Site]
 
 
 @pytest.fixture
 def sit(tmp_path: Path) -> Iterator[Sits]:
     made: list[tuple[Site, ScriptedBroker]] = []
 
-    def start(broker: ScriptedBroker) -> Site:
+    def start(broker: ScriptedBroker, status_seconds: float = 60.0) -> Site:
         broker.start()
-        site = Site(tmp_path / str(len(made)), broker.port)
+        site = Site(tmp_path / str(len(made)), broker.port, status_seconds=status_seconds)
         made.append((site, broker))
         site.start()
         return site
@@ -184,7 +185,7 @@ def test_a_full_window_is_sent_again_after_the_connection_was_cut(sit: Sits) -> 
 def test_alarms_beyond_what_memory_may_hold_wait_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sit: Sits
 ) -> None:
-    monkeypatch.setattr(publisher_module, "READY_MAX", 10)
+    monkeypatch.setattr(lane_queue_module, "READY_MAX", 10)
     broker = ScriptedBroker(accepts=lambda _: len(broker.connects) > 2)
     site = sit(broker)
     for number in range(50):
@@ -211,13 +212,10 @@ def test_an_alarm_found_on_disk_before_it_was_handed_over_is_sent_once(sit: Sits
     wait_until(lambda: broker.topics().count("event/alarm") == 2)
 
 
-def test_heads_are_told_again_and_a_new_connection_asks_for_all_states(
-    sit: Sits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publisher_module, "STATUS_SECONDS", 0.2)
+def test_heads_are_told_again_and_a_new_connection_asks_for_all_states(sit: Sits) -> None:
     connected: list[int] = []
     broker = ScriptedBroker(accepts=lambda level: level == 4)
-    site = sit(broker)
+    site = sit(broker, status_seconds=0.2)
     site.publisher.on_connected = lambda: connected.append(1)
     wait_until(lambda: broker.topics().count("status") >= 4)
     assert connected == [1]
