@@ -63,6 +63,16 @@ class Confirming(Protocol):
         """Note that the reading with this token is committed. On any thread; returns at once."""
 
 
+class OutputDriver(Protocol):
+    """A driver with outputs: lamps and buzzers. The state asked for last is the one that counts."""
+
+    def set_output(self, output: int, *, on: bool) -> None:
+        """Ask for an output's state. On any thread; returns at once.
+
+        The owner thread sets it between two polls, and again after the device was lost.
+        """
+
+
 class RecorderDriver(Driver, Protocol):
     """A recorder also tells, slowly, on which days each channel has video."""
 
