@@ -1,28 +1,30 @@
 """The alarm's way out: disk first with a deadline, then the county, never silent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 
 import structlog
 
-from agent.county.commands import AckData
+from agent.county.commands import AckData, TestCommand
 from agent.county.contract import AlarmEventData, Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
+from agent.monitors.incidents import AlarmRefusedError
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Lane, Row
-from drivers.base import Clock
-from drivers.readings import Reading
+from drivers.base import Clock, Confirming
+from drivers.readings import Reading, ReceiverReading
 
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
 AGAIN_SECONDS = 60.0
 PRUNE_SECONDS = 3600.0
+COMMANDS_KEPT = 100
 
 log = structlog.get_logger()
 
@@ -38,7 +40,12 @@ class AlarmLane:
         publisher: Publisher,
         board: StateBoard,
         clock: Clock,
+        *,
+        announce: Callable[[Event], None],
+        confirming: Mapping[str, Confirming],
     ) -> None:
+        self._announce_other = announce
+        self._confirming = confirming
         self._monitor = monitor
         self._store = store
         self._composer = composer
@@ -57,6 +64,8 @@ class AlarmLane:
         if not self._announced:
             self._announce(now)
         self._deliver(self._monitor.observe(reading, now))
+        if isinstance(reading, ReceiverReading):
+            self._confirm(reading.device_id, reading.token)
 
     def tick(self) -> None:
         """Notice silence, keep the memory fresh, send states."""
@@ -79,17 +88,44 @@ class AlarmLane:
             self._announce_again()
 
     def reset(self, button: str, *, by: str, reason: str) -> int:
-        """Close a button's incident and return its number. Raises ResetRefusedError."""
+        """Close a button's incident and return its number. Raises AlarmRefusedError."""
         incident, closed = self._monitor.reset(button, self._now(), by=by, reason=reason)
         self._deliver([closed])
         return incident
+
+    def start_test(self, buttons: Sequence[str], *, by: str, minutes: float) -> None:
+        """Open a test window. Raises AlarmRefusedError."""
+        self._deliver(self._monitor.start_test(buttons, self._now(), by=by, minutes=minutes))
+
+    def end_test(self, *, by: str) -> None:
+        """End the test window. Raises AlarmRefusedError."""
+        self._deliver(self._monitor.incidents.end_window(self._now(), by=by, reason="ended"))
 
     def acknowledge(self, ack: AckData, *, by: str) -> str:
         """Note the county's acknowledgement; return the code of the answer."""
         if ack.epoch != self._store.outbox.numbers.epoch:
             return "command.other_epoch"
-        code, events = self._monitor.acknowledge(ack.incident, self._now(), by=by)
+        code, events = self._monitor.incidents.acknowledge(ack.incident, self._now(), by=by)
         self._deliver(events)
+        return code
+
+    def test(self, command: TestCommand, *, by: str) -> str:
+        """Carry out the county's `test`; a repeat changes nothing and gets the same answer."""
+        told = self._monitor.memory.commands
+        if command.id in told:
+            return told[command.id]
+        who, data = f"{command.data.by} ({by})", command.data
+        try:
+            if data.action == "end":
+                self.end_test(by=who)
+            else:
+                self.start_test(data.buttons, by=who, minutes=data.minutes)
+            code = "command.done"
+        except AlarmRefusedError as error:
+            code = error.code
+        kept = [*told.items(), (command.id, code)][-COMMANDS_KEPT:]
+        self._monitor.memory.commands = dict(kept)
+        self._store.save((), self._monitor.memory)
         return code
 
     def connected(self) -> None:
@@ -98,17 +134,32 @@ class AlarmLane:
 
     def _announce(self, now: Instant) -> None:
         self._announced = True
-        self._deliver([self._monitor.started(now, self._store.outbox.numbers.void)])
+        self._deliver(self._monitor.started(now, self._store.outbox.numbers.void))
 
     def _announce_again(self) -> None:
         """An open incident is said again, live, under the id it has, until somebody has seen it."""
-        for button in self._monitor.unanswered():
+        for button in self._monitor.incidents.unanswered():
             press = self._presses.get(button) or self._store.newest_press(button)
             if press is not None:
                 self._presses[button] = press
                 self._publisher.offer(replace(press, again=True))
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _confirm(self, device: str, token: str) -> None:
+        """Tell a device that what it said is on disk, as soon as it is."""
+        driver = self._confirming.get(device)
+
+        def stored(done: "Future[None]") -> None:
+            if driver and done.exception() is None and self._store.outbox.database.durable:
+                driver.confirm(token)
+
+        # Whatever it led to was put before: this commit holds it, also when the first one failed.
+        self._store.save((), self._monitor.memory).add_done_callback(stored)
+
+    def _deliver(self, happened: Sequence[Event]) -> None:
+        events = [event for event in happened if isinstance(event.data, AlarmEventData)]
+        for event in happened:
+            if not isinstance(event.data, AlarmEventData):
+                self._announce_other(event)
         if not events:
             return
         outbox = self._store.outbox
@@ -118,7 +169,7 @@ class AlarmLane:
         durable = self._committed(self._store.save(rows, self._monitor.memory))
         for event, row in zip(events, rows, strict=True):
             self._publisher.offer(replace(row, durable=durable))
-            if isinstance(event.data, AlarmEventData) and event.data.what == "press":
+            if _opens_or_joins(event):
                 self._presses[event.subject] = replace(row, durable=durable)
             log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
         self._send_states(self._now())
@@ -140,3 +191,8 @@ class AlarmLane:
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())
+
+
+def _opens_or_joins(event: Event) -> bool:
+    data = event.data
+    return isinstance(data, AlarmEventData) and data.what == "press" and data.incident is not None

@@ -109,7 +109,7 @@ class App:
             self._problems,
             clock.now(),
             lambda: self._status.refused,
-            can_be_acknowledged=bool(site.county_key) or not site.alarm_module,
+            can_be_acknowledged=bool(site.county_key) or not site.configured("alarm"),
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
         self._scheduler = Scheduler(site.site.zone, self._missed_run)
@@ -123,8 +123,6 @@ class App:
         self._restore()
 
         shared = (self._composer, self._publisher, self._board, self._clock)
-        buttons = {module.id: module.button for module in self._site.alarm_module}
-        alarm = AlarmLane(AlarmMonitor(buttons, memory), self._alarm_store, *shared)
         self._watch = WatchLane(
             self._equipment.monitors,
             self._events,
@@ -133,13 +131,20 @@ class App:
             self._equipment.remember,
         )
         self._watch.announce(self._started())
+        alarm = AlarmLane(
+            AlarmMonitor(self._site.alarm_equipment, memory),
+            self._alarm_store,
+            *shared,
+            announce=self._watch.announce,
+            confirming=self._equipment.confirming,
+        )
         self._publisher.on_connected = partial(_all, self._board.forget_sent, alarm.connected)
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
         keys = {key.id: public_key(key.public) for key in self._site.county_key}
         desk = CommandDesk(
-            CommandGuard(self._site.site.county, self._site.site.id, keys),
+            CommandGuard(self._site.site.county, self._site.site.id, keys, self._clock.now),
             self._composer.topics,
             alarm,
             alarm_loop,

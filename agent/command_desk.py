@@ -6,7 +6,13 @@ from concurrent.futures import Future
 import structlog
 
 from agent.alarm_lane import AlarmLane
-from agent.county.commands import Command, CommandGuard, RefusedError, reply
+from agent.county.commands import (
+    AckCommand,
+    CommandGuard,
+    RefusedError,
+    TestCommand,
+    reply,
+)
 from agent.county.contract import AuditEventData, Event
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
@@ -53,14 +59,20 @@ class CommandDesk:
             if error.request is not None and error.key is not None:
                 self._answer(error.request, error.code)
             return
-        asked = self._alarm_loop.ask(lambda: self._alarm.acknowledge(command.data, by=f"key:{key}"))
+        asked = self._alarm_loop.ask(lambda: self._carry_out(command, by=f"key:{key}"))
         asked.add_done_callback(lambda done: self._done(command, key, done))
 
-    def _done(self, command: Command, key: str, done: "Future[str]") -> None:
+    def _carry_out(self, command: AckCommand | TestCommand, *, by: str) -> str:
+        if isinstance(command, AckCommand):
+            return self._alarm.acknowledge(command.data, by=by)
+        return self._alarm.test(command, by=by)
+
+    def _done(self, command: AckCommand | TestCommand, key: str, done: "Future[str]") -> None:
         code = "command.failed" if done.exception() is not None else done.result()
         what = "accepted" if code == "command.done" else "refused"
         self._audit(what, command.verb, code, request=command.id, key=key)
-        self._answer(command.id, code, incident=command.data.incident)
+        about = {"incident": command.data.incident} if isinstance(command, AckCommand) else {}
+        self._answer(command.id, code, **about)
 
     def _answer(self, request: str, code: str, **data: object) -> None:
         payload = reply(request, "/" + self._topics.root, self._clock.now(), code=code, data=data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from agent.findings import Cause
-from agent.settings import SecretReference
+from agent.settings_types import SecretReference
 from agent.text import explain
 
 LARGEST_SECRET_BYTES = 4096

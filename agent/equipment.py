@@ -17,12 +17,16 @@ from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
 from drivers.alarm.modbus import ModbusDriver
-from drivers.base import Clock
+from drivers.alarm.modem_lines import ModemLinesDriver
+from drivers.alarm.surgard import SurgardDriver
+from drivers.base import Clock, Confirming
 from drivers.host import HostDriver, HostSettings
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.readings import AnyReading, ScanReading
 from drivers.stream_workers import StreamWorkers
 
+LOOP_SECONDS = 1.0
+RECEIVER_SECONDS = 0.5
 READER_DEADLINE_SECONDS = 3.0
 HOST_DEADLINE_SECONDS = 5.0
 ROUNDS_UNTIL_STALE = 3
@@ -60,6 +64,18 @@ class Equipment:
             )
             for module in site.alarm_module
         ]
+        self._modules += [
+            DeviceThread(
+                ModemLinesDriver(loop, clock), clock, poll_seconds=0, deadline_seconds=LOOP_SECONDS
+            )
+            for loop in site.alarm_loop
+        ]
+        receivers = {one.id: SurgardDriver(one, clock) for one in site.alarm_receiver}
+        self._modules += [
+            DeviceThread(driver, clock, poll_seconds=0, deadline_seconds=RECEIVER_SECONDS)
+            for driver in receivers.values()
+        ]
+        self.confirming: Mapping[str, Confirming] = receivers
         self._readers = [
             DeviceThread(
                 Pn532Driver(reader, clock),

@@ -14,8 +14,11 @@ def inventory(site: SiteSettings) -> dict[str, object]:
         "timezone": site.site.timezone,
         "settings_hash": hashlib.sha256(site.model_dump_json().encode()).hexdigest()[:16],
         "objects": {
-            "button": {
-                button.id: button.name for module in site.alarm_module for button in module.button
+            "button": {button.id: button.name for button in site.panic_buttons},
+            "contact": {
+                contact.id: contact.name
+                for module in site.alarm_module
+                for contact in module.contact
             },
             "reader": {reader.id: reader.name for reader in site.nfc_reader},
             "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},

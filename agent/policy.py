@@ -7,14 +7,72 @@ from pydantic import Field
 
 from drivers.base import DeviceSettings
 
+Wiring = Literal["supervised", "nc", "no"]
+
 
 class Button(DeviceSettings):
-    """One panic button on an input of an alarm module; `input` counts from 0."""
+    """One panic button; one that `latching` stays pressed until it is unlocked with a key."""
 
     id: str
     name: str
+    wiring: Wiring
+    latching: bool = False
+
+
+class WiredButton(Button):
+    """A button on an input of an alarm module; `input` counts from 0."""
+
     input: int = Field(ge=0)
-    wiring: Literal["supervised", "nc", "no"]
+
+
+class ZoneButton(Button):
+    """A button behind an alarm panel, as its receiver names it; None stands for any."""
+
+    wiring: Wiring = "supervised"
+    account: str = Field(pattern=r"^[0-9A-Fa-f]{3,6}$")
+    partition: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{2}$")
+    zone: str | None = Field(default=None, pattern=r"^[0-9A-Fa-f]{3}$")
+
+
+class Contact(DeviceSettings):
+    """Another contact on an alarm module: a fault relay, a door, mains. `normal` is all well.
+
+    One that is normally closed shows a cut wire as active; one that is normally open, nothing.
+    """
+
+    id: str
+    name: str
+    kind: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    input: int = Field(ge=0)
+    normal: Literal["open", "closed"]
+    delay_seconds: float = Field(default=0.5, ge=0, le=86_400)
+    when_active: Literal["ok", "warn", "fail"] = "warn"
+
+
+class AlarmInputs(DeviceSettings):
+    """What is wired to one alarm module."""
+
+    id: str
+    buttons: tuple[WiredButton, ...]
+    contacts: tuple[Contact, ...] = ()
+    sees_short_presses: bool = True
+
+
+class AlarmReceiver(DeviceSettings):
+    """The buttons behind one alarm receiver; alarms of no zone that is listed are its own."""
+
+    id: str
+    name: str
+    buttons: tuple[ZoneButton, ...]
+    silent_after_seconds: float
+
+
+class AlarmEquipment(DeviceSettings):
+    """All lines to panic buttons; a loop's button has the id of its device."""
+
+    modules: tuple[AlarmInputs, ...] = ()
+    loops: tuple[Button, ...] = ()
+    receivers: tuple[AlarmReceiver, ...] = ()
 
 
 class Channel(DeviceSettings):

@@ -1,16 +1,13 @@
 """One site's settings, as its TOML file holds them: frozen, no unknown keys, nothing guessed."""
 
-import difflib
-import re
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from agent.county.commands import public_key
 from agent.policy import (
+    AlarmEquipment,
     Button,
     Checkpoint,
     HostPolicy,
@@ -18,7 +15,18 @@ from agent.policy import (
     PicturePolicy,
     RetentionPolicy,
 )
-from drivers.alarm.modbus import ModbusSettings
+from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
+from agent.settings_types import (
+    AbsolutePath,
+    CountyPublicKey,
+    Host,
+    HostPort,
+    Id,
+    SecretReference,
+    Tag,
+    Text,
+    Zone,
+)
 from drivers.base import DeviceSettings
 from drivers.nfc.pn532 import Pn532Settings
 from drivers.recorder.hikvision import HikvisionSettings
@@ -36,97 +44,6 @@ DUTIES: tuple[Duty, ...] = (
 UNMEASURED_DUTIES: tuple[Duty, ...] = ("police_link", "gate_manned")
 
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/campus-agent")
-DEFAULT_BROKER_PORT = 1883
-
-_ID = re.compile(r"[a-z0-9-]{1,32}")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-_TAG = re.compile(r"[a-z0-9]+:([0-9A-F]{2})+")
-
-
-def _checked_id(value: str) -> str:
-    if _ID.fullmatch(value) is None:
-        raise PydanticCustomError("bad_id", "not an id")
-    return value
-
-
-def _checked_zone(value: str) -> str:
-    zones = zoneinfo.available_timezones()
-    if value not in zones:
-        near = difflib.get_close_matches(value, zones, n=1)
-        raise PydanticCustomError("bad_zone", "not a zone", {"near": near[0] if near else ""})
-    return value
-
-
-def _checked_host(value: str) -> str:
-    if _HOST.fullmatch(value) is None:
-        raise PydanticCustomError("bad_host", "not a host")
-    return value
-
-
-def _checked_host_port(value: str) -> str:
-    host, colon, port = value.rpartition(":")
-    if not colon or value.endswith("]"):
-        host, port = value, str(DEFAULT_BROKER_PORT)
-    good_port = port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535
-    if _HOST.fullmatch(host) is None or not good_port:
-        raise PydanticCustomError("bad_host_port", "not host:port")
-    return f"{host}:{port}"
-
-
-def _checked_tag(value: str) -> str:
-    if _TAG.fullmatch(value) is None:
-        raise PydanticCustomError("bad_tag", "not a tag")
-    return value
-
-
-def _path(value: object) -> object:
-    return Path(value) if isinstance(value, str) else value  # TOML has no paths
-
-
-def _checked_key(value: str) -> str:
-    try:
-        public_key(value)
-    except ValueError:
-        raise PydanticCustomError("bad_key", "not a key") from None
-    return value
-
-
-def _absolute(value: Path) -> Path:
-    if not value.is_absolute() or "\0" in str(value):
-        raise PydanticCustomError("not_absolute", "not an absolute path")
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("blank", "blank")
-    return value
-
-
-def _one_place(value: str | None, info: ValidationInfo) -> str | None:
-    if "credential" in info.data and (value is None) == (info.data["credential"] is None):
-        raise PydanticCustomError("secret_place", "exactly one of credential and file")
-    if value is not None and (not value.startswith("/") or "\0" in value):
-        raise PydanticCustomError("not_absolute", "not an absolute path")
-    return value
-
-
-Id = Annotated[str, AfterValidator(_checked_id)]
-Zone = Annotated[str, AfterValidator(_checked_zone)]
-Host = Annotated[str, AfterValidator(_checked_host)]
-HostPort = Annotated[str, AfterValidator(_checked_host_port)]
-Tag = Annotated[str, AfterValidator(_checked_tag)]
-Text = Annotated[str, AfterValidator(_not_blank)]
-AbsolutePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]
-
-
-class SecretReference(DeviceSettings):
-    """Where a secret is kept: a name in systemd's credentials directory, or a file of its own."""
-
-    credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")] | None = None
-    file: Annotated[str | None, AfterValidator(_one_place)] = Field(
-        default=None, validate_default=True
-    )
 
 
 class Identity(DeviceSettings):
@@ -159,7 +76,7 @@ class CountyKey(DeviceSettings):
     """[[county_key]]: whose commands are obeyed; the public half, so no secret."""
 
     id: Id
-    public: Annotated[str, AfterValidator(_checked_key)]
+    public: CountyPublicKey
 
 
 class BrokerSettings(DeviceSettings):
@@ -175,22 +92,6 @@ class BrokerSettings(DeviceSettings):
         """The hosts as (host, port), in the order to try them."""
         pairs = (host.rpartition(":") for host in self.hosts)
         return tuple((host.strip("[]"), int(port)) for host, _, port in pairs)
-
-
-class SiteButton(Button):
-    """[[alarm_module.button]]."""
-
-    id: Id
-    name: Text
-
-
-class AlarmModule(ModbusSettings):
-    """[[alarm_module]]: a contact module and the buttons wired to it."""
-
-    id: Id
-    driver: Literal["modbus"]
-    port: Text
-    button: tuple[SiteButton, ...]
 
 
 class NfcReader(Pn532Settings):
@@ -285,6 +186,8 @@ class SiteSettings(DeviceSettings):
     broker: BrokerSettings | None = None
     county_key: tuple[CountyKey, ...] = ()
     alarm_module: tuple[AlarmModule, ...] = ()
+    alarm_loop: tuple[AlarmLoop, ...] = ()
+    alarm_receiver: tuple[Receiver, ...] = ()
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
@@ -304,13 +207,33 @@ class SiteSettings(DeviceSettings):
     def configured(self, duty: Duty) -> bool:
         """Tell whether the site has something that serves the duty and that we can measure."""
         if duty == "alarm":
-            return bool(self.alarm_module)
+            return bool(self.alarm_module or self.alarm_loop or self.alarm_receiver)
         if duty in ("recordings", "pictures"):
             return bool(self.recorder)
         return duty == "patrol" and bool(self.nfc_reader) and bool(self.checkpoint)
 
     @property
+    def panic_buttons(self) -> tuple[Button, ...]:
+        """Every panic button the file names, whatever it hangs on."""
+        wired = (button for module in self.alarm_module for button in module.button)
+        zones = (button for receiver in self.alarm_receiver for button in receiver.button)
+        return (*wired, *(loop.wired for loop in self.alarm_loop), *zones)
+
+    @property
+    def alarm_equipment(self) -> AlarmEquipment:
+        """All lines to panic buttons, as the alarm monitor knows them."""
+        return AlarmEquipment(
+            modules=tuple(module.wired for module in self.alarm_module),
+            loops=tuple(loop.wired for loop in self.alarm_loop),
+            receivers=tuple(receiver.wired for receiver in self.alarm_receiver),
+        )
+
+    @property
     def serial_ports(self) -> tuple[str, ...]:
         """Every serial port the file names."""
-        modules = tuple(module.port for module in self.alarm_module)
-        return modules + tuple(reader.port for reader in self.nfc_reader)
+        return (
+            *(module.port for module in self.alarm_module),
+            *(loop.port for loop in self.alarm_loop),
+            *(receiver.port for receiver in self.alarm_receiver),
+            *(reader.port for reader in self.nfc_reader),
+        )

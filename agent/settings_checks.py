@@ -7,7 +7,7 @@ from agent.settings import DUTIES, UNMEASURED_DUTIES, Duty, SiteSettings
 
 # What in the file says that the site has this duty's hardware.
 _SERVED_BY: dict[Duty, tuple[str, ...]] = {
-    "alarm": ("alarm_module",),
+    "alarm": ("alarm_module", "alarm_loop", "alarm_receiver"),
     "recordings": ("recorder",),
     "pictures": ("recorder",),
     "patrol": ("nfc_reader", "checkpoint", "patrol"),
@@ -15,7 +15,9 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "gate_manned": (),
 }
 
-_DEVICES = frozenset({"alarm_module", "nfc_reader", "checkpoint", "recorder"})
+_DEVICES = frozenset(
+    {"alarm_module", "alarm_loop", "alarm_receiver", "nfc_reader", "checkpoint", "recorder"}
+)
 
 EMPTY = "config.empty"
 
@@ -37,6 +39,15 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _unique("config.port_twice", _ports(site))
     yield from _empty(site)
     yield from _inputs(site)
+    for index, receiver in enumerate(site.alarm_receiver):
+        yield from _unique(
+            "config.zone_twice",
+            (
+                ((zone.account.upper(), zone.partition, zone.zone), zone.id, path)
+                for number, zone in enumerate(receiver.button)
+                for path in [("alarm_receiver", index, "button", number, "account")]
+            ),
+        )
     for index, recorder in enumerate(site.recorder):
         yield from _unique(
             "config.channel_twice",
@@ -61,6 +72,14 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
         yield module.id, module.id, ("alarm_module", index, "id")
         for number, button in enumerate(module.button):
             yield button.id, button.id, ("alarm_module", index, "button", number, "id")
+        for number, contact in enumerate(module.contact):
+            yield contact.id, contact.id, ("alarm_module", index, "contact", number, "id")
+    for index, loop in enumerate(site.alarm_loop):
+        yield loop.id, loop.id, ("alarm_loop", index, "id")
+    for index, receiver in enumerate(site.alarm_receiver):
+        yield receiver.id, receiver.id, ("alarm_receiver", index, "id")
+        for number, zone in enumerate(receiver.button):
+            yield zone.id, zone.id, ("alarm_receiver", index, "button", number, "id")
     for index, reader in enumerate(site.nfc_reader):
         yield reader.id, reader.id, ("nfc_reader", index, "id")
     for index, checkpoint in enumerate(site.checkpoint):
@@ -74,6 +93,10 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
 def _ports(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
     for index, module in enumerate(site.alarm_module):
         yield module.port, module.id, ("alarm_module", index, "port")
+    for index, loop in enumerate(site.alarm_loop):
+        yield loop.port, loop.id, ("alarm_loop", index, "port")
+    for index, receiver in enumerate(site.alarm_receiver):
+        yield receiver.port, receiver.id, ("alarm_receiver", index, "port")
     for index, reader in enumerate(site.nfc_reader):
         yield reader.port, reader.id, ("nfc_reader", index, "port")
 
@@ -89,7 +112,7 @@ def _unique(code: str, of: Iterable[tuple[Hashable, str, KeyPath]]) -> Iterator[
 
 def _empty(site: SiteSettings) -> Iterator[Problem]:
     for index, module in enumerate(site.alarm_module):
-        if not module.button:
+        if not module.button and not module.contact:
             path: KeyPath = ("alarm_module", index, "button")
             yield Problem(code=EMPTY, params={"key": "button"}, path=path, device=module.id)
     for index, recorder in enumerate(site.recorder):
@@ -103,6 +126,9 @@ def _inputs(site: SiteSettings) -> Iterator[Problem]:
         wired = [
             (button.input, button.id, ("alarm_module", index, "button", number, "input"))
             for number, button in enumerate(module.button)
+        ] + [
+            (contact.input, contact.id, ("alarm_module", index, "contact", number, "input"))
+            for number, contact in enumerate(module.contact)
         ]
         yield from _unique("config.input_twice", wired)
         for used, device, path in wired:

@@ -157,7 +157,14 @@ def _homes() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
 
 
 def _header(home: tuple[str, ...]) -> str:
-    many = home[0] in ("alarm_module", "nfc_reader", "checkpoint", "recorder")
+    many = home[0] in (
+        "alarm_module",
+        "alarm_loop",
+        "alarm_receiver",
+        "nfc_reader",
+        "checkpoint",
+        "recorder",
+    )
     return f"[[{'.'.join(home)}]]" if many else f"[{home[0]}]"
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from agent.credentials import CredentialError, Credentials
 from agent.findings import Cause
 from agent.problems import KeyPath, Problem
-from agent.settings import DUTIES, UNMEASURED_DUTIES, SecretReference, SiteSettings
+from agent.settings import DUTIES, UNMEASURED_DUTIES, SiteSettings
+from agent.settings_types import SecretReference
 from agent.site_file import LoadResult, load_site
 from agent.text import printable
 from drivers.readings import Frozen
@@ -72,8 +73,8 @@ def _summary(site: SiteSettings) -> Iterator[Cause]:
     login = {"hosts": hosts, "username": printable(site.broker_username)}
     yield Cause(code="summary.broker", params=dict(login))
     if site.configured("alarm"):
-        buttons = sum(len(module.button) for module in site.alarm_module)
-        params = {"modules": len(site.alarm_module), "buttons": buttons}
+        modules = len(site.alarm_module) + len(site.alarm_loop) + len(site.alarm_receiver)
+        params = {"modules": modules, "buttons": len(site.panic_buttons)}
         yield Cause(code="summary.alarm", params=dict(params))
     if site.configured("patrol"):
         params = {"readers": len(site.nfc_reader), "checkpoints": len(site.checkpoint)}
@@ -102,7 +103,9 @@ def _notes(site: SiteSettings) -> Iterator[Cause]:
             yield Cause(code="config.note_unmeasured", params={"duty": duty})
     if site.broker is not None and site.broker.password is None:
         yield Cause(code="config.note_no_password")
+    for button in site.panic_buttons:
+        if button.wiring == "no":
+            yield Cause(code="config.note_plain_no", params={"button": button.id})
     for module in site.alarm_module:
-        for button in module.button:
-            if button.wiring == "no":
-                yield Cause(code="config.note_plain_no", params={"button": button.id})
+        if module.button and not module.sees_short_presses:
+            yield Cause(code="config.note_short_presses", params={"module": module.id})

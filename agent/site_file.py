@@ -16,7 +16,14 @@ from drivers.readings import Frozen
 
 LARGEST_FILE_BYTES = 1_000_000
 _ID = re.compile(r"[a-z0-9-]{1,32}")
-_DEVICES = ("alarm_module", "nfc_reader", "checkpoint", "recorder")
+_DEVICES = (
+    "alarm_module",
+    "alarm_loop",
+    "alarm_receiver",
+    "nfc_reader",
+    "checkpoint",
+    "recorder",
+)
 _PARTS = ("button", "channel")
 # The standard reader's own words (tomllib of Python 3.11); anything else is `toml.invalid`.
 _SYNTAX = {
@@ -127,7 +134,7 @@ class _Reading:
         if problems and not lenient:
             return LoadResult(site=None, problems=tuple(problems), lines=self._lines)
         says_alarm = site is not None and (
-            any(module.button for module in site.alarm_module) or site.not_fitted.alarm is not None
+            bool(site.panic_buttons or site.alarm_receiver) or site.not_fitted.alarm is not None
         )
         usable = says_alarm and not self._nobody
         return LoadResult(

@@ -7,22 +7,27 @@ from agent.county.contract import AlarmEventData, ButtonState, Event
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.policy import Button
+from agent.policy import AlarmEquipment, AlarmInputs, WiredButton
 from drivers.readings import ContactsReading, Outage, PressCountsReading, Reason
 from tests.simulated_clock import SimulatedClock
 
-GATE = Button(id="gate", name="Gate", input=0, wiring="no")
-OFFICE = Button(id="office", name="Office", input=1, wiring="nc")
-DORM = Button(id="dorm", name="Dormitory", input=2, wiring="nc")
+GATE = WiredButton(id="gate", name="Gate", input=0, wiring="no")
+OFFICE = WiredButton(id="office", name="Office", input=1, wiring="nc")
+DORM = WiredButton(id="dorm", name="Dormitory", input=2, wiring="nc")
+
+
+def equipment(module: str, *buttons: WiredButton) -> AlarmEquipment:
+    """Return one module with these buttons."""
+    return AlarmEquipment(modules=(AlarmInputs(id=module, buttons=buttons),))
 
 
 class Bench:
     """An alarm monitor, a clock, and short words for what the module says."""
 
-    def __init__(self, *buttons: Button, memory: AlarmMemory | None = None) -> None:
+    def __init__(self, *buttons: WiredButton, memory: AlarmMemory | None = None) -> None:
         self.clock = SimulatedClock()
         self.buttons = buttons or (GATE,)
-        self.monitor = AlarmMonitor({"io": self.buttons}, memory or AlarmMemory())
+        self.monitor = AlarmMonitor(equipment("io", *self.buttons), memory or AlarmMemory())
 
     def now(self) -> Instant:
         return Instant(self.clock.now(), self.clock.monotonic())

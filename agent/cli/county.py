@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.county.commands import AckData, Command, sign
+from agent.county.commands import AckCommand, AckData, Command, TestCommand, TestData, sign
 from agent.text import language, printable, sentence
 
 REFUSED = 1
@@ -25,13 +25,21 @@ def main(argv: Sequence[str]) -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     key = actions.add_parser("key", help="make a key pair; the public half goes into site files")
     key.add_argument("file", type=Path)
-    ack = actions.add_parser("sign", help="sign an acknowledgement, for cmd/v1/COUNTY/SITE/ack")
-    ack.add_argument("--key", required=True, help="its id in the site files")
-    ack.add_argument("--key-file", type=Path, required=True)
-    ack.add_argument("--county", required=True)
-    ack.add_argument("--site", required=True)
+    signing = argparse.ArgumentParser(add_help=False)
+    signing.add_argument("--key", required=True, help="its id in the site files")
+    signing.add_argument("--key-file", type=Path, required=True)
+    signing.add_argument("--county", required=True)
+    signing.add_argument("--site", required=True)
+    sign_ = actions.add_parser("sign", help="sign a command, for cmd/v1/COUNTY/SITE/VERB")
+    verbs = sign_.add_subparsers(dest="verb", required=True)
+    ack = verbs.add_parser("ack", parents=[signing], help="acknowledge an incident")
     ack.add_argument("--incident", type=int, required=True)
     ack.add_argument("--epoch", required=True, help="of the alarm event")
+    test = verbs.add_parser("test", parents=[signing], help="open or end a test window")
+    test.add_argument("action_", metavar="start|end", choices=("start", "end"))
+    test.add_argument("button", nargs="*", help="the buttons tested; all others stay live")
+    test.add_argument("--by", required=True, help="who tests, by code")
+    test.add_argument("--minutes", type=float, default=15)
     options = parser.parse_args(argv)
     lang = language(os.environ, options.lang)
     try:
@@ -66,12 +74,18 @@ def _sign(options: argparse.Namespace) -> int:
     key = serialization.load_pem_private_key(options.key_file.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise ValueError("not an Ed25519 key")  # noqa: TRY004 - the file is wrong, not the code
-    command = Command(
-        id=str(uuid.uuid4()),
-        county=options.county,
-        site=options.site,
-        time=datetime.now(UTC),
-        data=AckData(incident=options.incident, epoch=options.epoch),
-    )
-    print(sign(command, options.key, key).decode())
+    print(sign(_command(options), options.key, key).decode())
     return 0
+
+
+def _command(options: argparse.Namespace) -> Command:
+    command_id, now = str(uuid.uuid4()), datetime.now(UTC)
+    if options.verb == "ack":
+        ack = AckData(incident=options.incident, epoch=options.epoch)
+        return AckCommand(
+            id=command_id, county=options.county, site=options.site, time=now, data=ack
+        )
+    test = TestData(
+        action=options.action_, by=options.by, buttons=options.button, minutes=options.minutes
+    )
+    return TestCommand(id=command_id, county=options.county, site=options.site, time=now, data=test)

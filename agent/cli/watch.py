@@ -13,7 +13,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.credentials import CredentialError, Credentials
-from agent.settings import SecretReference
+from agent.settings_types import SecretReference
 from agent.text import Language, explain, join, language, printable, sentence
 from agent.text.messages import event_line, state_line
 
@@ -108,7 +108,10 @@ class Watch:
             case ["event", kind]:
                 marks = [name for name in ("test", "late") if body.get(name)]
                 said = [sentence(self._lang, f"mark.{name}") for name in marks]
-                return join(self._lang, [*said, event_line(self._lang, kind, fields)])
+                return join(
+                    self._lang,
+                    [*said, event_line(self._lang, kind, fields, test=body.get("test") is True)],
+                )
             case ["state", kind, object_id]:
                 return state_line(self._lang, kind, object_id, fields)
             case ["status"]:

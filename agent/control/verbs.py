@@ -9,7 +9,7 @@ from agent.alarm_lane import AlarmLane
 from agent.control.protocol import CommandError
 from agent.control.server import Args, Verb
 from agent.loop import Loop
-from agent.monitors.alarm import ResetRefusedError
+from agent.monitors.incidents import AlarmRefusedError
 from agent.states import StateBoard
 
 LOOP_SECONDS = 5.0
@@ -25,6 +25,17 @@ def verbs(alarm: AlarmLane, loop: Loop, board: StateBoard) -> Mapping[str, Verb]
         incident = _answer(loop.ask(lambda: alarm.reset(button, by=who, reason=reason)))
         return {"button": button, "incident": incident}
 
+    def start_test(args: Args, who: str) -> dict[str, Any]:
+        buttons = [one for one in str(args.get("buttons", "")).split(",") if one]
+        by, minutes = str(args.get("by", "")), float(args.get("minutes", 15))
+        who = f"{by} ({who})" if by else ""
+        _answer(loop.ask(lambda: alarm.start_test(buttons, by=who, minutes=minutes)))
+        return {"buttons": ", ".join(buttons), "minutes": minutes}
+
+    def end_test(_args: Args, who: str) -> dict[str, Any]:
+        _answer(loop.ask(lambda: alarm.end_test(by=who)))
+        return {}
+
     def status(_args: Args, _who: str) -> dict[str, Any]:
         return {
             "states": [
@@ -37,7 +48,12 @@ def verbs(alarm: AlarmLane, loop: Loop, board: StateBoard) -> Mapping[str, Verb]
             ]
         }
 
-    return {"alarm-reset": reset, "status": status}
+    return {
+        "alarm-reset": reset,
+        "alarm-test-start": start_test,
+        "alarm-test-end": end_test,
+        "status": status,
+    }
 
 
 def _answer(future: "Future[T]") -> T:
@@ -45,5 +61,5 @@ def _answer(future: "Future[T]") -> T:
         return future.result(LOOP_SECONDS)
     except FutureTimeoutError:
         raise CommandError("control.busy") from None
-    except ResetRefusedError as error:
+    except AlarmRefusedError as error:
         raise CommandError(error.code, button=error.button) from None

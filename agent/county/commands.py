@@ -3,13 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from drivers.readings import Frozen
 
@@ -17,7 +17,9 @@ LARGEST_BYTES = 8 * 1024
 # Keeps a signature made for a command from being one for anything else.
 CONTEXT = b"campus-agent command v1\n"
 
-Verb = Literal["ack"]
+Verb = Literal["ack", "test"]
+# How long a command that is bound to nothing but a time may take, and clocks may differ.
+VALID_SECONDS = 300.0
 
 
 class AckData(Frozen):
@@ -27,21 +29,60 @@ class AckData(Frozen):
     epoch: str = Field(max_length=64)
 
 
+class TestData(Frozen):
+    """Open or end a test window; with `start` the buttons are named, all others stay live."""
+
+    __test__: ClassVar[bool] = False  # pytest: its name is the field's own word
+
+    action: Literal["start", "end"]
+    by: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$", description="who tests, by code")
+    buttons: tuple[str, ...] = Field(default=(), max_length=64)
+    minutes: float = Field(default=15, gt=0, le=15)
+
+
 class Command(Frozen):
-    """What is signed. `ack` needs no clock: it is bound to its incident, not to a time."""
+    """What is signed; one subclass a verb."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
-    type: Literal["campus.command.ack.v1"] = "campus.command.ack.v1"
     county: str
     site: str
     time: AwareDatetime
-    data: AckData
 
     @property
     def verb(self) -> Verb:
         """Return the verb, the last level of the topic but for its version."""
+        raise NotImplementedError
+
+
+class AckCommand(Command):
+    """`ack` needs no clock: it is bound to its incident, not to a time."""
+
+    type: Literal["campus.command.ack.v1"] = "campus.command.ack.v1"
+    data: AckData
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb."""
         return "ack"
+
+
+class TestCommand(Command):
+    """`test` is bound to its `time`: it is refused when that is more than five minutes off."""
+
+    __test__: ClassVar[bool] = False  # pytest: its name is the field's own word
+
+    type: Literal["campus.command.test.v1"] = "campus.command.test.v1"
+    data: TestData
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb."""
+        return "test"
+
+
+AnyCommand = Annotated[AckCommand | TestCommand, Field(discriminator="type")]
+_ANY: TypeAdapter[AckCommand | TestCommand] = TypeAdapter(AnyCommand)
 
 
 class Envelope(Frozen):
@@ -65,12 +106,21 @@ class RefusedError(Exception):
 class CommandGuard:
     """Decides whether a message is a command of this county for this site."""
 
-    def __init__(self, county: str, site: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    def __init__(
+        self,
+        county: str,
+        site: str,
+        keys: Mapping[str, Ed25519PublicKey],
+        now: Callable[[], datetime],
+    ) -> None:
         self._county = county
         self._site = site
         self._keys = keys
+        self._now = now
 
-    def admit(self, verb: str, payload: bytes, *, retained: bool) -> tuple[Command, str]:
+    def admit(
+        self, verb: str, payload: bytes, *, retained: bool
+    ) -> tuple[AckCommand | TestCommand, str]:
         """Return the command and the name of the key that signed it. Raises RefusedError."""
         if retained:
             raise RefusedError("command.retained")
@@ -87,9 +137,9 @@ class CommandGuard:
             raise RefusedError("command.bad_signature", key=envelope.key) from None
         return self._command(verb, envelope), envelope.key
 
-    def _command(self, verb: str, envelope: Envelope) -> Command:
+    def _command(self, verb: str, envelope: Envelope) -> AckCommand | TestCommand:
         try:
-            command = Command.model_validate_json(envelope.signed)
+            command = _ANY.validate_json(envelope.signed)
         except ValidationError:
             raise RefusedError("command.malformed", key=envelope.key) from None
         said = {"request": command.id, "key": envelope.key}
@@ -97,6 +147,9 @@ class CommandGuard:
             raise RefusedError("command.wrong_verb", **said)
         if (command.county, command.site) != (self._county, self._site):
             raise RefusedError("command.other_site", **said)
+        off = abs((self._now() - command.time).total_seconds())
+        if isinstance(command, TestCommand) and off > VALID_SECONDS:
+            raise RefusedError("command.expired", **said)
         return command
 
 

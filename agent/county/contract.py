@@ -22,21 +22,66 @@ class EventData(Frozen):
     kind: ClassVar[str]
 
 
+AlarmWhat = Literal[
+    "press",
+    "presses",
+    "release",
+    "proven",
+    "trouble",
+    "tamper",
+    "restored",
+    "acknowledged",
+    "closed",
+    "test_started",
+    "test_ended",
+    "note",
+    "line",
+    "started",
+]
+Certainty = Literal["certain", "possible"]
+
+
 class AlarmEventData(EventData):
-    """A fact of the alarm path. `what`: see docs; `incident` counts for the life of the store."""
+    """A fact of the alarm path; `incident` counts for the life of the store, a test has none."""
 
     kind = "alarm"
-    what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed", "started"]
+    what: AlarmWhat
     button: str | None = None
     incident: int | None = None
-    press: int | None = Field(default=None, description="presses of this incident so far")
-    certainty: Literal["certain", "possible"] = "certain"
+    press: int | None = Field(
+        default=None, description="presses so far of this incident, or of this test window"
+    )
+    count: int | None = Field(
+        default=None, description="with `presses`: how many, each counted and none told by itself"
+    )
+    attention: bool | None = Field(
+        default=None,
+        description="with `press`: somebody is to look anew: it opens an incident, follows an "
+        "acknowledgement, or comes over a minute after the last",
+    )
+    resend: bool = Field(
+        default=False, description="with `press`: an alarm receiver may have said it twice"
+    )
+    certainty: Certainty = "certain"
     cause: Cause | None = None
     by: str | None = Field(
-        default=None, description="with `acknowledged` and `closed`: who, by code"
+        default=None, description="who, by code: with `acknowledged`, `closed` and test windows"
     )
     reason: str | None = Field(
-        default=None, description="with `closed`: why, when the input was not known to be at rest"
+        default=None,
+        description="with `closed`: why, when the input was not known to be at rest; "
+        "with `test_ended`: ended, expired or restart",
+    )
+    window: int | None = Field(default=None, description="number of the test window")
+    buttons: tuple[str, ...] | None = Field(
+        default=None, description="with test windows: which buttons; all others stay live"
+    )
+    untested: tuple[str, ...] | None = Field(
+        default=None, description="with `test_ended`: buttons of the window never pressed in it"
+    )
+    ends_at: AwareDatetime | None = Field(default=None, description="with `test_started`")
+    raw: str | None = Field(
+        default=None, description="with `line`: what an alarm receiver said, not understood"
     )
     blind_seconds: Measure | None = Field(
         default=None, description="with `started`: how long nobody watched the inputs"
@@ -45,6 +90,16 @@ class AlarmEventData(EventData):
         default=None, description="with `started`: first sequence number that was never used"
     )
     void_to: int | None = None
+
+
+class ContactEventData(EventData):
+    """A contact that is no panic button changed."""
+
+    kind = "contact"
+    what: Literal["active", "normal", "trouble", "restored"]
+    contact: str
+    contact_kind: str
+    cause: Cause | None = None
 
 
 class DeviceEventData(EventData):
@@ -141,16 +196,48 @@ class ButtonState(StateData):
     """One panic button. `position` unknown is never to be read as rest."""
 
     kind = "button"
-    volatile = frozenset({"observed_at", "reply_ms_p50", "reply_ms_p99"})
-    position: Literal["unknown", "rest", "pressed", "trouble"]
+    volatile = frozenset({"observed_at", "missed_polls", "reply_ms_p50", "reply_ms_p99"})
+    position: Literal["unknown", "rest", "pressed", "trouble", "tamper"]
     wiring: Literal["supervised", "nc", "no"]
+    link: Literal["unknown", "up", "down"] = Field(description="the line to its device")
+    in_test: bool = Field(description="a test window covers it: presses are marked `test`")
     incident: int | None = Field(description="open incident; null: none")
     presses: int = Field(description="presses of the open incident")
     acknowledged_by: str | None = Field(description="who at the county has seen it; null: nobody")
     last_press_at: AwareDatetime | None
+    last_test_at: AwareDatetime | None = Field(
+        description="when a press and its release were last seen, or a test was reported good"
+    )
+    ok_until: AwareDatetime | None = Field(
+        description="when it must be tested again; null: now, it never was"
+    )
     missed_polls: int
     reply_ms_p50: Measure
     reply_ms_p99: Measure
+
+
+class TestWindowState(StateData):
+    """Whether buttons are being tested; while they are, their presses are marked `test`."""
+
+    __test__: ClassVar[bool] = False  # pytest: its name is the field's own word
+
+    kind = "test-window"
+    open: bool
+    window: int | None
+    by: str | None
+    buttons: tuple[str, ...]
+    ends_at: AwareDatetime | None
+    presses: dict[str, int] = Field(description="test presses so far, by button")
+
+
+class ContactState(StateData):
+    """One contact that is no panic button: a fault relay, a door, mains."""
+
+    kind = "contact"
+    position: Literal["unknown", "normal", "active", "trouble"]
+    contact_kind: str
+    normal: Literal["open", "closed"]
+    since: AwareDatetime | None = Field(description="when it came to be as it is")
 
 
 class ReaderState(StateData):
@@ -266,6 +353,7 @@ class Event(Frozen):
     subject: str
     time: AwareDatetime
     data: EventData
+    test: bool = False
 
 
 class State(Frozen):

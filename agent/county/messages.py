@@ -35,7 +35,7 @@ class Composer:
         body = {
             **self._attributes(f"event.{kind}.v1", event.subject, stream, number),
             "time": utc(event.time),
-            "test": False,
+            "test": event.test,
             "data": event.data.model_dump(mode="json"),
         }
         return self._row(body, number, lane, self.topics.event(kind))

@@ -1,94 +1,94 @@
-"""The one-button alarm: one state machine over all modules, with a latch that outlives restarts."""
+"""The one-button alarm: all lines to buttons, one state machine, a latch that outlives restarts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from statistics import quantiles
-from typing import Literal
+from typing import Literal, Protocol
 
-from agent.county.contract import AlarmEventData, ButtonState, Event, State
+from agent.county.contract import (
+    AlarmEventData,
+    ButtonState,
+    Event,
+    State,
+    TestWindowState,
+)
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
-from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
-from agent.policy import Button
-from drivers.readings import ContactsReading, Outage, PressCountsReading, Reading, Reason
+from agent.monitors.alarm_inputs import ModuleInputs
+from agent.monitors.alarm_link import AlarmLink
+from agent.monitors.alarm_loops import LINE_FAULTS, ButtonLoop
+from agent.monitors.alarm_memory import AlarmMemory
+from agent.monitors.alarm_receivers import ReceiverZones, own_buttons
+from agent.monitors.incidents import AlarmRefusedError, Incidents
+from agent.monitors.test_window import LONGEST_MINUTES
+from agent.policy import AlarmEquipment, Button
+from drivers.readings import Outage, Reading
 
-RELEASE_STABLE_SECONDS = 0.2
-DEAD_AFTER_MISSES = 3
-SILENT_AFTER_SECONDS = 1.5
-NO_CONTACT_GOOD_FOR = timedelta(days=30)
-COUNTER_MODULUS = 1 << 16
-# A step larger than this is no row of presses but a counter that was set back by a restart.
-COUNTER_STEP_MAX = 1000
-REPLIES_KEPT = 200
-ACKNOWLEDGED_KEPT = 100
+TESTED_GOOD_FOR = timedelta(days=30)
 
 
-class ResetRefusedError(Exception):
-    """An incident cannot be closed now; `code` says why."""
+class Source(Protocol):
+    """One device that tells of buttons."""
 
-    def __init__(self, code: str, button: str) -> None:
-        super().__init__(f"{code}: {button}")
-        self.code = code
-        self.button = button
+    link: AlarmLink
+    sees_short_presses: bool
 
+    @property
+    def buttons(self) -> Sequence[Button]:
+        """Return the buttons it tells of."""
 
-class _Module:
-    """What is known of one module since the start; nothing of it outlives a restart."""
+    def observe(self, reading: Reading, now: Instant) -> list[Event]:
+        """Take in what the device said."""
 
-    def __init__(self, buttons: Sequence[Button]) -> None:
-        self.buttons = buttons
-        self.misses = 0
-        self.missed_total = 0
-        self.heard_last = False
-        # Misses that each came right after a reply: it answers one question and not the next.
-        self.halves = 0
-        self.trouble: Cause | None = None
-        self.last_reply: Instant | None = None
-        self.reply_seconds: list[float] = []
-        self.released_since: dict[str, float] = {}
-        self.started = 0.0
+    def lost(self, cause: Cause, now: Instant) -> list[Event]:
+        """Say of all that hangs on it that its line is in trouble."""
+
+    def restored(self, now: Instant) -> list[Event]:
+        """Say that the line is well again."""
+
+    def states(self) -> Sequence[State]:
+        """Return the states of what is no panic button."""
 
 
 class AlarmMonitor:
-    """Implements Monitor. The first valid reply with an active input is a press: no second look."""
+    """Implements Monitor; called on the alarm loop alone."""
 
-    def __init__(self, modules: Mapping[str, Sequence[Button]], memory: AlarmMemory) -> None:
+    def __init__(self, equipment: AlarmEquipment, memory: AlarmMemory) -> None:
         self.memory = memory
-        self._modules = {module: _Module(buttons) for module, buttons in modules.items()}
-        for buttons in modules.values():
-            for button in buttons:
-                memory.buttons.setdefault(button.id, ButtonMemory())
+        self._restarted_in_window = memory.window is not None
+        buttons: list[Button] = [button for one in equipment.modules for button in one.buttons]
+        buttons += equipment.loops
+        buttons += [button for one in equipment.receivers for button in own_buttons(one)]
+        self.incidents = Incidents(buttons, memory)
+        sources: list[Source] = [ModuleInputs(one, self.incidents) for one in equipment.modules]
+        sources += [ButtonLoop(one, self.incidents) for one in equipment.loops]
+        sources += [ReceiverZones(one, self.incidents) for one in equipment.receivers]
+        self._sources = {source.link.device_id: source for source in sources}
+        self._links = {button.id: source.link for source in sources for button in source.buttons}
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
-        """Take in one reply, or one miss, of a module."""
-        module = self._modules.get(reading.device_id)
-        if module is None:
+        """Take in one reply, or one miss, of a device."""
+        source = self._sources.get(reading.device_id)
+        if source is None:
             return ()
         if isinstance(reading, Outage):
-            return self._missed(module, reading, now)
-        if isinstance(reading, ContactsReading):
-            # First of all: a reply that cannot be judged must not count as one.
-            active = _active(module, reading)
-            return [*self._replied(module, reading, now), *self._levels(module, active, now)]
-        if isinstance(reading, PressCountsReading):
-            return self._counts(module, reading, now)
-        return ()
-
-    def tick(self, now: Instant) -> Sequence[Event]:
-        """Notice silence, whatever the port's thread is doing."""
-        events: list[Event] = []
-        for name, module in self._modules.items():
-            module.started = module.started or now.monotonic
-            heard = module.last_reply.monotonic if module.last_reply else module.started
-            if module.trouble is None and now.monotonic - heard > SILENT_AFTER_SECONDS:
-                cause = Cause(code="alarm.no_reply", params={"module": name})
-                events += self._into_trouble(module, cause, now)
+            lost = source.link.missed(reading)
+            return source.lost(source.link.trouble, now) if lost and source.link.trouble else ()
+        events = source.observe(reading, now)
+        self.memory.watched_until = now.wall
         return events
 
-    def started(self, now: Instant, void: tuple[int, int] | None) -> Event:
+    def tick(self, now: Instant) -> Sequence[Event]:
+        """Notice silence, and what else comes with time."""
+        events = self.incidents.tick(now)
+        for source in self._sources.values():
+            if source.link.silent(now) and source.link.trouble is not None:
+                events += source.lost(source.link.trouble, now)
+        return events
+
+    def started(self, now: Instant, void: tuple[int, int] | None) -> Sequence[Event]:
         """Say that watching begins, how long nobody watched, and which numbers were never used."""
         blind = self.memory.watched_until
-        return Event(
+        begun = Event(
             subject="agent",
             time=now.wall,
             data=AlarmEventData(
@@ -102,6 +102,11 @@ class AlarmMonitor:
                 void_to=void[1] if void else None,
             ),
         )
+        if not self._restarted_in_window:
+            return [begun]
+        # Nobody may be left thinking that it is a test still: the person may have gone.
+        self._restarted_in_window = False
+        return [begun, *self.incidents.end_window(now, by="agent", reason="restart")]
 
     def recall(self, old: AlarmMemory) -> None:
         """Take in what the disk told late: what was open stays open, what was seen since stands."""
@@ -113,265 +118,117 @@ class AlarmMonitor:
             since.counter, since.seen = before.counter, before.seen + since.presses
             since.proven_at = since.proven_at or before.proven_at
             since.last_press_at = since.last_press_at or before.last_press_at
+            since.faults = {**before.faults, **since.faults}
             if before.incident is not None:
                 since.incident, since.presses = before.incident, before.presses + since.presses
             elif since.incident is not None:
                 since.incident += old.incidents
         self.memory.incidents += old.incidents
+        self.memory.windows += old.windows
+        self.memory.contacts = {**old.contacts, **self.memory.contacts}
+        self.memory.lines = {**old.lines, **self.memory.lines}
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return every button's state; unknown is never shown as rest."""
-        return [
-            State(id=button.id, data=self._state(module, button, now))
-            for module in self._modules.values()
-            for button in module.buttons
-        ]
+        found: list[State] = []
+        for source in self._sources.values():
+            found += [
+                State(id=button.id, data=self._state(source, button, now))
+                for button in source.buttons
+            ]
+            found += source.states()
+        return [*found, State(id="alarm", data=self._window_state())]
 
-    def reset(
-        self, button_id: str, now: Instant, *, by: str, reason: str = ""
-    ) -> tuple[int, Event]:
-        """Close the open incident of a button; return its number. Raises ResetRefusedError.
+    def reset(self, button: str, now: Instant, *, by: str, reason: str = "") -> tuple[int, Event]:
+        """Close the open incident of a button; return its number. Raises AlarmRefusedError."""
+        memory = self.memory.buttons.get(button)
+        incident = memory.incident if memory is not None else None
+        known = button in self._links and self._known(button)
+        closed = self.incidents.reset(button, now, known=known, by=by, reason=reason)
+        return incident or 0, closed
 
-        With its input known to be at rest; otherwise only with a reason, which is on record.
-        """
-        found = [
-            (module, button)
-            for module in self._modules.values()
-            for button in module.buttons
-            if button.id == button_id
-        ]
-        if not found:
-            raise ResetRefusedError("alarm.no_such_button", button_id)
-        module, button = found[0]
-        memory = self.memory.buttons[button_id]
-        if memory.incident is None:
-            raise ResetRefusedError("alarm.no_incident", button_id)
-        known = module.trouble is None and module.last_reply is not None
-        if known and memory.active:
-            raise ResetRefusedError("alarm.still_pressed", button_id)
-        if not known and not reason.strip():
-            raise ResetRefusedError("alarm.reason_needed", button_id)
-        incident = memory.incident
-        closed = self._event("closed", button, now, by=by, reason=None if known else reason)
-        memory.incident, memory.presses, memory.acknowledged_by = None, 0, None
-        return incident, closed
+    def start_test(
+        self, buttons: Sequence[str], now: Instant, *, by: str, minutes: float
+    ) -> Sequence[Event]:
+        """Open a test window; with no button named, for none. Raises AlarmRefusedError."""
+        if not buttons:
+            raise AlarmRefusedError("alarm.test_no_buttons")
+        if not by.strip():
+            raise AlarmRefusedError("alarm.test_no_name")
+        if not 0 < minutes <= LONGEST_MINUTES:
+            raise AlarmRefusedError("alarm.test_too_long")
+        return self.incidents.open_window(buttons, now, by=by, minutes=minutes)
 
-    def acknowledge(self, incident: int, now: Instant, *, by: str) -> tuple[str, Sequence[Event]]:
-        """Note that somebody at the county has seen an incident; the same again changes nothing.
-
-        Returns the answer's code, and what happened.
-        """
-        open_now = {
-            memory.incident: (button, memory)
-            for module in self._modules.values()
-            for button in module.buttons
-            for memory in (self.memory.buttons[button.id],)
-        }
-        if incident in open_now:
-            button, memory = open_now[incident]
-            if memory.acknowledged_by is not None:
-                return "command.done", ()
-            memory.acknowledged_by = by
-            self.memory.acknowledged = [*self.memory.acknowledged, incident][-ACKNOWLEDGED_KEPT:]
-            return "command.done", [self._event("acknowledged", button, now, by=by)]
-        if incident in self.memory.acknowledged:
-            return "command.done", ()
-        known = incident <= self.memory.incidents
-        return ("command.incident_closed" if known else "command.no_such_incident"), ()
-
-    def unanswered(self) -> Sequence[str]:
-        """Return the buttons whose incident is open and acknowledged by nobody."""
-        return [
-            name
-            for name, memory in self.memory.buttons.items()
-            if memory.incident is not None and memory.acknowledged_by is None
-        ]
-
-    # -- readings
-
-    def _missed(self, module: _Module, outage: Outage, now: Instant) -> Sequence[Event]:
-        module.misses += 1
-        module.missed_total += 1
-        module.halves += module.heard_last
-        module.heard_last = False
-        if module.trouble is not None:
-            return ()
-        at_once = outage.reason in (Reason.PORT_LOST, Reason.NOT_SUPPORTED)
-        if not at_once and module.misses < DEAD_AFTER_MISSES:
-            return ()
-        cause = Cause(code=f"alarm.{outage.reason}", params={"module": outage.device_id})
-        return self._into_trouble(module, cause, now)
-
-    def _into_trouble(self, module: _Module, cause: Cause, now: Instant) -> list[Event]:
-        module.trouble = cause
-        module.released_since.clear()
-        return [self._event("trouble", button, now, cause=cause) for button in module.buttons]
-
-    def _replied(self, module: _Module, reading: ContactsReading, now: Instant) -> list[Event]:
-        if module.heard_last:
-            module.misses = module.halves = 0
-        module.heard_last = True
-        module.last_reply = now
-        module.reply_seconds = [*module.reply_seconds[-REPLIES_KEPT + 1 :], reading.reply_seconds]
-        self.memory.watched_until = now.wall
-        if module.trouble is None or module.halves > 1:
-            return []
-        module.trouble = None
-        module.misses = 0
-        return [self._event("restored", button, now) for button in module.buttons]
-
-    def _levels(self, module: _Module, levels: Mapping[str, bool], now: Instant) -> list[Event]:
-        events: list[Event] = []
-        # All normally closed contacts opening in one reply: pressed, or their supply was cut.
-        closed = [button.id for button in module.buttons if button.wiring == "nc"]
-        cut = len(closed) > 1 and all(
-            levels[one] and not self.memory.buttons[one].active for one in closed
-        )
-        for button in module.buttons:
-            memory = self.memory.buttons[button.id]
-            if levels[button.id]:
-                module.released_since.pop(button.id, None)
-                if not memory.active and memory.told:
-                    memory.active = True
-                elif not memory.active:
-                    memory.active = True
-                    memory.seen += 1
-                    cause = (
-                        Cause(code="alarm.pressed_or_cut") if cut and button.id in closed else None
-                    )
-                    events.append(self._press(button, now, cause=cause))
-            elif memory.active is None:
-                memory.active = False
-            elif memory.active:
-                since = module.released_since.setdefault(button.id, now.monotonic)
-                if now.monotonic - since >= RELEASE_STABLE_SECONDS:
-                    del module.released_since[button.id]
-                    memory.active = False
-                    memory.proven_at = now.wall
-                    events.append(self._event("release", button, now))
-            memory.told = False
-        return events
-
-    def _counts(self, module: _Module, reading: PressCountsReading, now: Instant) -> list[Event]:
-        events: list[Event] = []
-        for button in module.buttons:
-            memory = self.memory.buttons[button.id]
-            count, before = reading.counts[button.input], memory.counter
-            memory.counter = count
-            if before is None:
-                memory.seen = 0  # a baseline only; the level has been judged already
-                continue
-            step = (count - before) % COUNTER_MODULUS
-            if step > COUNTER_STEP_MAX:
-                events += self._module_restarted(button, count, now)
-                continue
-            unseen = max(0, step - memory.seen)
-            # At most one press may be ahead of a counter that counts when the button is let go.
-            memory.seen = min(1, max(0, memory.seen - step)) if memory.active else 0
-            events += [self._press(button, now, cause=None) for _ in range(unseen)]
-            memory.told = unseen > 0 and not memory.active
-        return events
-
-    def _module_restarted(self, button: Button, count: int, now: Instant) -> list[Event]:
-        memory = self.memory.buttons[button.id]
-        cause = Cause(code="alarm.module_restart")
-        events = [self._event("trouble", button, now, cause=cause)]
-        if count > memory.seen:
-            events.append(self._press(button, now, cause=cause, certainty="possible"))
-        events.append(self._event("restored", button, now))
-        memory.seen = 0
-        return events
-
-    # -- what is said
-
-    def _press(
-        self,
-        button: Button,
-        now: Instant,
-        *,
-        cause: Cause | None,
-        certainty: Literal["certain", "possible"] = "certain",
-    ) -> Event:
-        memory = self.memory.buttons[button.id]
-        if memory.incident is None:
-            self.memory.incidents += 1
-            memory.incident = self.memory.incidents
-            memory.presses = 0
-        memory.presses += 1
-        memory.last_press_at = now.wall
-        memory.acknowledged_by = None  # a new press asks for attention again
-        return self._event("press", button, now, cause=cause, certainty=certainty)
-
-    def _event(
-        self,
-        what: Literal["press", "release", "trouble", "restored", "acknowledged", "closed"],
-        button: Button,
-        now: Instant,
-        *,
-        cause: Cause | None = None,
-        certainty: Literal["certain", "possible"] = "certain",
-        by: str | None = None,
-        reason: str | None = None,
-    ) -> Event:
-        memory = self.memory.buttons[button.id]
-        return Event(
-            subject=button.id,
-            time=now.wall,
-            data=AlarmEventData(
-                what=what,
-                button=button.id,
-                incident=memory.incident,
-                press=memory.presses if memory.incident is not None else None,
-                certainty=certainty,
-                cause=cause,
-                by=by,
-                reason=reason,
-            ),
+    def _known(self, button: str) -> bool:
+        """Tell whether it is known where the button's contact stands."""
+        memory = self.memory.buttons[button]
+        return (
+            self._links[button].known
+            and memory.active is not None
+            and not any(fault in memory.faults for fault in LINE_FAULTS)
         )
 
-    def _state(self, module: _Module, button: Button, now: Instant) -> ButtonState:
-        memory = self.memory.buttons[button.id]
-        verdict, causes = self._judge(module, button, now)
-        position: Literal["unknown", "rest", "pressed", "trouble"] = "unknown"
-        if module.trouble is not None:
+    def _state(self, source: Source, button: Button, now: Instant) -> ButtonState:
+        memory, link = self.memory.buttons[button.id], source.link
+        verdict, causes = self._judge(source, button, now)
+        position: Literal["unknown", "rest", "pressed", "trouble", "tamper"] = "unknown"
+        if link.trouble is not None or any(fault in memory.faults for fault in LINE_FAULTS):
             position = "trouble"
-        elif module.last_reply is not None and memory.active is not None:
+        elif any(key.startswith("tamper") for key in memory.faults):
+            position = "tamper"
+        elif link.last_reply is not None and memory.active is not None:
             position = "pressed" if memory.active else "rest"
-        milliseconds = [1000 * seconds for seconds in module.reply_seconds]
-        cuts = quantiles(milliseconds, n=100) if len(milliseconds) > 1 else None
+        milliseconds = link.reply_milliseconds()
         return ButtonState(
             verdict=verdict,
             causes=tuple(causes),
-            observed_at=module.last_reply.wall if module.last_reply else None,
+            observed_at=link.last_reply.wall if link.last_reply else None,
             position=position,
             wiring=button.wiring,
+            link="down" if link.trouble else "up" if link.last_reply else "unknown",
+            in_test=self.incidents.window.covers(button.id),
             incident=memory.incident,
             presses=memory.presses if memory.incident is not None else 0,
             acknowledged_by=memory.acknowledged_by,
             last_press_at=memory.last_press_at,
-            missed_polls=module.missed_total,
-            reply_ms_p50=round(cuts[49], 1) if cuts else "unknown",
-            reply_ms_p99=round(cuts[98], 1) if cuts else "unknown",
+            last_test_at=memory.proven_at,
+            ok_until=memory.proven_at + TESTED_GOOD_FOR if memory.proven_at else None,
+            missed_polls=link.missed_total,
+            reply_ms_p50=milliseconds[0] if milliseconds else "unknown",
+            reply_ms_p99=milliseconds[1] if milliseconds else "unknown",
         )
 
-    def _judge(self, module: _Module, button: Button, now: Instant) -> tuple[Verdict, list[Cause]]:
+    def _judge(self, source: Source, button: Button, now: Instant) -> tuple[Verdict, list[Cause]]:
         memory = self.memory.buttons[button.id]
-        if module.trouble is not None:
-            return Verdict.FAIL, [module.trouble]
-        if module.last_reply is None or memory.active is None:
+        if source.link.trouble is not None:
+            return Verdict.FAIL, [source.link.trouble]
+        if memory.faults:
+            return Verdict.FAIL, list(memory.faults.values())
+        if source.link.last_reply is None or memory.active is None:
             return Verdict.UNKNOWN, [Cause(code="unknown.not_yet")]
         causes: list[Cause] = []
         if memory.incident is not None:
             causes.append(Cause(code="alarm.incident_open", params={"incident": memory.incident}))
         proven = memory.proven_at
-        if button.wiring == "no" and (proven is None or now.wall - proven > NO_CONTACT_GOOD_FOR):
-            causes.append(Cause(code="alarm.not_tested"))
+        if proven is None or now.wall - proven > TESTED_GOOD_FOR:
+            plain = "alarm.not_tested_no" if button.wiring == "no" else "alarm.not_tested"
+            causes.append(Cause(code=plain))
+        if not source.sees_short_presses:
+            causes.append(Cause(code="alarm.short_presses"))
         return (Verdict.WARN if causes else Verdict.OK), causes
 
-
-def _active(module: _Module, reading: ContactsReading) -> dict[str, bool]:
-    """Tell for every button whether its contact is in its active state; IndexError if untold."""
-    return {
-        button.id: reading.inputs[button.input] is not (button.wiring == "nc")
-        for button in module.buttons
-    }
+    def _window_state(self) -> TestWindowState:
+        window = self.memory.window
+        return TestWindowState(
+            verdict=Verdict.OK if window is None else Verdict.WARN,
+            causes=()
+            if window is None
+            else (Cause(code="alarm.testing", params={"by": window.by}),),
+            observed_at=None,
+            open=window is not None,
+            window=window.number if window else None,
+            by=window.by if window else None,
+            buttons=tuple(window.buttons) if window else (),
+            ends_at=window.ends_at if window else None,
+            presses=dict(window.presses) if window else {},
+        )

@@ -2,6 +2,8 @@
 
 from pydantic import AwareDatetime, BaseModel
 
+from agent.findings import Cause
+
 
 class ButtonMemory(BaseModel):
     """What must be known of a button after a restart."""
@@ -17,6 +19,28 @@ class ButtonMemory(BaseModel):
     seen: int = 0
     # The counter told of a press before the level could: the next reply only shows it.
     told: bool = False
+    # Pressed inside a test window, and not let go since.
+    testing: bool = False
+    # What is wrong with the button itself, by what will clear it.
+    faults: dict[str, Cause] = {}
+
+
+class WindowMemory(BaseModel):
+    """A test window that is open: who opened it, for which buttons, and what was pressed."""
+
+    number: int
+    by: str
+    buttons: list[str]
+    started_at: AwareDatetime
+    ends_at: AwareDatetime
+    presses: dict[str, int] = {}
+
+
+class LineMemory(BaseModel):
+    """The last line of an alarm receiver that was committed."""
+
+    raw: str
+    at: AwareDatetime
 
 
 class AlarmMemory(BaseModel):
@@ -27,3 +51,10 @@ class AlarmMemory(BaseModel):
     buttons: dict[str, ButtonMemory] = {}
     # Incidents acknowledged lately: the same command again gets the same answer.
     acknowledged: list[int] = []
+    # Commands carried out lately, each with its answer.
+    commands: dict[str, str] = {}
+    windows: int = 0
+    window: WindowMemory | None = None
+    lines: dict[str, LineMemory] = {}
+    # Contacts that are no buttons: whether each was last told to be active.
+    contacts: dict[str, bool] = {}

@@ -14,7 +14,8 @@ from agent.store.outbox import COLUMNS, Outbox, Row, row_of
 
 _NEWEST_PRESS = (
     f"SELECT {COLUMNS} FROM message WHERE json_extract(body, '$.data.button') = ?"  # noqa: S608 - a constant
-    " AND json_extract(body, '$.data.what') = 'press' ORDER BY seq DESC LIMIT 1"
+    " AND json_extract(body, '$.data.what') = 'press'"
+    " AND json_extract(body, '$.data.incident') IS NOT NULL ORDER BY seq DESC LIMIT 1"
 )
 
 

@@ -12,6 +12,9 @@ SENTENCES = {
     "word.rest": "at rest",
     "word.pressed": "pressed",
     "word.trouble": "line trouble",
+    "word.tamper": "tampered with",
+    "word.normal": "normal",
+    "word.active": "active",
     "word.certain": "certain",
     "word.possible": "possible",
     "word.met": "met",
@@ -127,6 +130,7 @@ SENTENCES = {
     "config.tag_twice": "tag used twice: checkpoint {other} has it",
     "config.input_twice": "input used twice: button {other} has it",
     "config.cannot_supervise": "a digital input cannot supervise its wire: wiring must be nc or no",
+    "config.zone_twice": "zone used twice: button {other} has it",
     "config.no_such_input": "module {module} has no such input, they count from 0 to {last}",
     "config.patrol_lacks": "the patrol is not complete, [[{key}]] is missing",
     "config.duty_both": "{duty} has its device, so it does not belong in [not_fitted]",
@@ -149,6 +153,7 @@ SENTENCES = {
         "{duty}: not measured by this version, published as unknown; "
         "put it in [not_fitted] if there is nothing to measure"
     ),
+    "config.note_short_presses": "module {module}: under 20 polls a second and no counter, short presses may be lost",
     "config.note_plain_no": (
         "button {button}: a plain normally-open contact cannot show a cut wire, "
         "so it turns to warn when its last test is 30 days old"
@@ -193,6 +198,18 @@ SENTENCES = {
     "event.alarm.press_possible": (
         "panic button possibly pressed: {button}, incident {incident}, press {press}"
     ),
+    "event.alarm.press_test": "test press: {button}, press {press}",
+    "event.alarm.presses": "panic button pressed again and again: {button}, incident {incident}, {count} more, {press} in all",
+    "event.alarm.proven": "panic button tested, good: {button}",
+    "event.alarm.tamper": "panic button tampered with: {button}",
+    "event.alarm.note": "message of the alarm receiver: {button}",
+    "event.alarm.line": "the alarm receiver said what is not understood: {button}",
+    "event.alarm.test_started": "test of panic buttons begun: {buttons}, by {by}, until {ends_at}",
+    "event.alarm.test_ended": "test of panic buttons ended: {buttons}, never pressed: {untested}",
+    "event.contact.active": "contact active: {contact} ({contact_kind})",
+    "event.contact.normal": "contact normal again: {contact} ({contact_kind})",
+    "event.contact.trouble": "contact line trouble: {contact}",
+    "event.contact.restored": "contact line restored: {contact}",
     "event.alarm.release": "panic button released: {button}",
     "event.alarm.trouble": "panic button line trouble: {button}",
     "event.alarm.restored": "panic button line restored: {button}",
@@ -223,6 +240,8 @@ SENTENCES = {
     "watch.no_broker": "the broker {broker} cannot be reached: check address, port and account",
     # ---- states, as `watch` prints them
     "state.button": "[{verdict}] button {id}: {position}, incident {incident}, presses {presses}",
+    "state.contact": "[{verdict}] contact {id} ({contact_kind}): {position}",
+    "state.test-window": "[{verdict}] test of buttons: {open}, by {by}, buttons {buttons}",
     "state.reader": "[{verdict}] reader {id}: firmware {firmware}",
     "state.patrol": "[{verdict}] patrol {id}: {duty_day}, tours {tours_done}/{tours_min_per_day}",
     "state.recorder": (

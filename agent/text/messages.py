@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from agent.text import Language, join, printable, sentence
 
 
-def event_line(lang: Language, kind: str, data: Mapping[str, object]) -> str:
+def event_line(lang: Language, kind: str, data: Mapping[str, object], *, test: bool = False) -> str:
     """Return the line of one event; `kind` is the last level of its topic."""
-    return _line(lang, _event_code(kind, data), data)
+    code = _event_code(kind, data)
+    if test and data.get("what") == "press":
+        code = "event.alarm.press_test"
+    return _line(lang, code, data)
 
 
 def state_line(lang: Language, kind: str, object_id: str, data: Mapping[str, object]) -> str:

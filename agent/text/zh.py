@@ -12,6 +12,9 @@ SENTENCES = {
     "word.rest": "未按下",
     "word.pressed": "已按下",
     "word.trouble": "线路故障",
+    "word.tamper": "被拆动",
+    "word.normal": "正常",
+    "word.active": "动作",
     "word.certain": "确定",
     "word.possible": "可能",
     "word.met": "达标",
@@ -124,6 +127,7 @@ SENTENCES = {
     "config.tag_twice": "标签重复：已由点位 {other} 使用",
     "config.input_twice": "输入口重复：已由按钮 {other} 使用",
     "config.cannot_supervise": "开关量输入无法监测断线，wiring 只能写 nc 或 no",
+    "config.zone_twice": "防区重复：已由按钮 {other} 使用",
     "config.no_such_input": "模块 {module} 没有这个输入口，编号从 0 到 {last}",
     "config.patrol_lacks": "巡更配置不完整，缺少 [[{key}]]",
     "config.duty_both": "{duty} 已有设备，不应再写入 [not_fitted]",
@@ -141,6 +145,7 @@ SENTENCES = {
     "credential.not_text": "密码文件 {file} 不是 UTF-8 文本，或多于一行",
     # ---- config check
     "config.note_unmeasured": ("{duty}：本版本不检测，将上报为“未知”；如无设备请写入 [not_fitted]"),
+    "config.note_short_presses": "模块 {module}：每秒轮询不足 20 次且没有计数器，很短的按下可能漏掉",
     "config.note_plain_no": (
         "按钮 {button}：普通常开接线无法发现断线，最近一次测试超过 30 天后将显示“注意”"
     ),
@@ -182,6 +187,18 @@ SENTENCES = {
     # ---- events, as `watch` prints them
     "event.alarm.press": "一键报警按下：{button}，警情 {incident}，第 {press} 次",
     "event.alarm.press_possible": "一键报警可能被按下：{button}，警情 {incident}，第 {press} 次",
+    "event.alarm.press_test": "试验按下：{button}，第 {press} 次",
+    "event.alarm.presses": "一键报警连续按下：{button}，警情 {incident}，新增 {count} 次，共 {press} 次",
+    "event.alarm.proven": "按钮试验良好：{button}",
+    "event.alarm.tamper": "一键报警被拆动：{button}",
+    "event.alarm.note": "报警主机消息：{button}",
+    "event.alarm.line": "报警主机送来无法识别的内容：{button}",
+    "event.alarm.test_started": "按钮试验开始：{buttons}，负责人 {by}，到 {ends_at} 结束",
+    "event.alarm.test_ended": "按钮试验结束：{buttons}，未按过的按钮：{untested}",
+    "event.contact.active": "触点动作：{contact}（{contact_kind}）",
+    "event.contact.normal": "触点恢复：{contact}（{contact_kind}）",
+    "event.contact.trouble": "触点线路故障：{contact}",
+    "event.contact.restored": "触点线路恢复：{contact}",
     "event.alarm.release": "一键报警松开：{button}",
     "event.alarm.trouble": "一键报警线路故障：{button}",
     "event.alarm.restored": "一键报警线路恢复：{button}",
@@ -212,6 +229,8 @@ SENTENCES = {
     "watch.no_broker": "连不上消息服务器 {broker}：请检查地址、端口和账号",
     # ---- states, as `watch` prints them
     "state.button": "[{verdict}] 按钮 {id}：{position}，当前警情 {incident}，按下 {presses} 次",
+    "state.contact": "[{verdict}] 触点 {id}（{contact_kind}）：{position}",
+    "state.test-window": "[{verdict}] 按钮试验：{open}，负责人 {by}，按钮 {buttons}",
     "state.reader": "[{verdict}] 读卡器 {id}：固件 {firmware}",
     "state.patrol": (
         "[{verdict}] 巡更 {id}：{duty_day} 已完成 {tours_done} 次，要求 {tours_min_per_day} 次"

@@ -9,7 +9,7 @@ from agent.county.contract import AlarmEventData
 from agent.findings import Verdict
 from agent.monitors.alarm import AlarmMonitor
 from drivers.readings import ContactsReading, Reason
-from tests.alarm_bench import DORM, GATE, OFFICE, Bench, said
+from tests.alarm_bench import DORM, GATE, OFFICE, Bench, equipment, said
 
 
 def test_a_memory_told_late_keeps_its_incident_open_and_counts_on() -> None:
@@ -86,7 +86,7 @@ def test_a_clock_set_back_makes_the_blind_time_unknown_and_not_zero() -> None:
     bench.reply(False)
     again = bench.restart()
     again.clock.jump(-3600)
-    data = again.monitor.started(again.now(), None).data
+    data = again.monitor.started(again.now(), None)[0].data
     assert isinstance(data, AlarmEventData)
     assert data.blind_seconds == "unknown"
 
@@ -177,5 +177,5 @@ def test_the_presses_of_a_new_incident_are_counted_from_one() -> None:
     assert bench.state().presses == 2
     memory = bench.monitor.memory.buttons["gate"]
     memory.incident = None
-    bench.monitor = AlarmMonitor({"io": [GATE]}, bench.monitor.memory)
+    bench.monitor = AlarmMonitor(equipment("io", GATE), bench.monitor.memory)
     assert bench.reply(True) == [("press", "gate", 2, 1)]

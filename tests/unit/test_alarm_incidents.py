@@ -1,7 +1,7 @@
 import pytest
 
 from agent.county.contract import AlarmEventData
-from agent.monitors.alarm import ResetRefusedError
+from agent.monitors.incidents import AlarmRefusedError
 from drivers.readings import Reason
 from tests.alarm_bench import Bench, said
 
@@ -30,7 +30,7 @@ def test_a_reset_survives_a_restart() -> None:
 
 
 def refusal(bench: Bench, button: str = "gate", reason: str = "") -> str:
-    with pytest.raises(ResetRefusedError) as refused:
+    with pytest.raises(AlarmRefusedError) as refused:
         bench.monitor.reset(button, bench.now(), by="uid:1000", reason=reason)
     return refused.value.code
 
@@ -69,30 +69,36 @@ def test_what_is_not_there_cannot_be_reset() -> None:
 def test_an_acknowledgement_is_noted_once_and_answered_the_same_again() -> None:
     bench = Bench()
     bench.reply(True)
-    assert list(bench.monitor.unanswered()) == ["gate"]
-    code, events = bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    assert list(bench.monitor.incidents.unanswered()) == ["gate"]
+    code, events = bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk")
     assert (code, said(events)) == ("command.done", [("acknowledged", "gate", 1, 1)])
     assert bench.state().acknowledged_by == "key:desk"
-    assert list(bench.monitor.unanswered()) == []
-    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
-    assert bench.restart().monitor.acknowledge(1, bench.now(), by="key:desk")[0] == "command.done"
+    assert list(bench.monitor.incidents.unanswered()) == []
+    assert bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk") == (
+        "command.done",
+        [],
+    )
+    assert (
+        bench.restart().monitor.incidents.acknowledge(1, bench.now(), by="key:desk")[0]
+        == "command.done"
+    )
 
 
 def test_an_acknowledgement_does_not_close_the_incident() -> None:
     bench = Bench()
     bench.reply(True)
-    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk")
     assert bench.state().incident == 1
 
 
 def test_a_press_after_an_acknowledgement_asks_for_attention_again() -> None:
     bench = Bench()
     bench.reply(True)
-    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk")
     bench.reply(False)
     bench.reply(False, seconds=1)
     bench.reply(True)
-    assert list(bench.monitor.unanswered()) == ["gate"]
+    assert list(bench.monitor.incidents.unanswered()) == ["gate"]
 
 
 def test_the_answer_to_a_late_acknowledgement_does_not_change_with_the_reset() -> None:
@@ -100,9 +106,12 @@ def test_the_answer_to_a_late_acknowledgement_does_not_change_with_the_reset() -
     bench.reply(True)
     bench.reply(False)
     bench.reply(False, seconds=1)
-    bench.monitor.acknowledge(1, bench.now(), by="key:desk")
+    bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk")
     bench.monitor.reset("gate", bench.now(), by="uid:0")
-    assert bench.monitor.acknowledge(1, bench.now(), by="key:desk") == ("command.done", ())
+    assert bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk") == (
+        "command.done",
+        [],
+    )
 
 
 def test_an_incident_closed_unseen_and_one_that_never_was_cannot_be_acknowledged() -> None:
@@ -111,5 +120,9 @@ def test_an_incident_closed_unseen_and_one_that_never_was_cannot_be_acknowledged
     bench.reply(False)
     bench.reply(False, seconds=1)
     bench.monitor.reset("gate", bench.now(), by="uid:0")
-    assert bench.monitor.acknowledge(1, bench.now(), by="k")[0] == "command.incident_closed"
-    assert bench.monitor.acknowledge(2, bench.now(), by="k")[0] == "command.no_such_incident"
+    assert (
+        bench.monitor.incidents.acknowledge(1, bench.now(), by="k")[0] == "command.incident_closed"
+    )
+    assert (
+        bench.monitor.incidents.acknowledge(2, bench.now(), by="k")[0] == "command.no_such_incident"
+    )

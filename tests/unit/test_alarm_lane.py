@@ -11,19 +11,21 @@ import pytest
 
 from agent.alarm_lane import AlarmLane
 from agent.clock import SystemClock
+from agent.county.contract import Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
 from agent.monitors.alarm import AlarmMonitor
-from agent.policy import Button
+from agent.policy import WiredButton
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
 from drivers.readings import ContactsReading
+from tests.alarm_bench import equipment
 from tests.unit.sick_database import SickDatabase
 
 CLOCK = SystemClock()
-GATE = Button(id="gate", name="Gate", input=0, wiring="no")
+GATE = WiredButton(id="gate", name="Gate", input=0, wiring="no")
 
 
 class Counter:
@@ -46,14 +48,26 @@ class Counter:
         self.states += rows
 
 
+class Receiver:
+    """Stands in for a driver whose device waits to hear that its word is on disk."""
+
+    def __init__(self) -> None:
+        self.confirmed: list[str] = []
+
+    def confirm(self, token: str) -> None:
+        self.confirmed.append(token)
+
+
 class Desk:
     def __init__(self, directory: Path, disk: SickDatabase | None = None) -> None:
         self.path = directory / "alarms.db"
         self.disk = disk or SickDatabase(self.path)
         self.store = AlarmStore(self.disk)
         self.counter = Counter(self.path)
+        self.others: list[Event] = []
+        self.receiver = Receiver()
         memory = self.store.start(timeout=1.0)
-        self.monitor = AlarmMonitor({"io": [GATE]}, memory)
+        self.monitor = AlarmMonitor(equipment("io", GATE), memory)
         self.lane = AlarmLane(
             self.monitor,
             self.store,
@@ -61,6 +75,8 @@ class Desk:
             cast(Publisher, self.counter),
             StateBoard(CLOCK),
             CLOCK,
+            announce=self.others.append,
+            confirming={"receiver": self.receiver},
         )
 
     def reply(self, active: bool) -> None:

@@ -193,19 +193,24 @@ def test_all_normally_closed_contacts_opening_at_once_may_be_a_cut_supply() -> N
     )
     data = [event.data for event in bench.monitor.observe(reading, bench.now())]
     causes = [one.cause.code for one in data if isinstance(one, AlarmEventData) and one.cause]
-    assert causes == ["alarm.pressed_or_cut", "alarm.pressed_or_cut"]
+    assert causes == ["alarm.pressed_or_cut"] * 2 + ["alarm.supply"] * 2
+    assert bench.state("office").verdict is Verdict.FAIL
+    assert bench.reply(False, False, True)[:2] == [
+        ("restored", "office", 1, 1),
+        ("restored", "dorm", 2, 1),
+    ]
 
 
 def test_a_plain_no_contact_is_not_ok_until_it_has_been_seen_to_work() -> None:
     bench = Bench()
     bench.reply(False)
-    assert {cause.code for cause in bench.state().causes} == {"alarm.not_tested"}
+    assert {cause.code for cause in bench.state().causes} == {"alarm.not_tested_no"}
     bench.reply(True)
     bench.reply(False)
     bench.reply(False, seconds=1)
     assert {cause.code for cause in bench.state().causes} == {"alarm.incident_open"}
     bench.clock.jump(timedelta(days=31).total_seconds())
-    assert "alarm.not_tested" in {cause.code for cause in bench.state().causes}
+    assert "alarm.not_tested_no" in {cause.code for cause in bench.state().causes}
 
 
 def test_blind_seconds_run_from_the_last_valid_reply_of_the_run_before() -> None:
@@ -213,7 +218,7 @@ def test_blind_seconds_run_from_the_last_valid_reply_of_the_run_before() -> None
     bench.reply(False)
     again = bench.restart()
     again.clock.advance(42)
-    event = again.monitor.started(again.now(), (3, 5))
+    event = again.monitor.started(again.now(), (3, 5))[0]
     assert isinstance(event.data, AlarmEventData)
     assert event.data.blind_seconds == pytest.approx(42)
     assert (event.data.void_from, event.data.void_to) == (3, 5)
@@ -221,7 +226,7 @@ def test_blind_seconds_run_from_the_last_valid_reply_of_the_run_before() -> None
 
 def test_blind_seconds_of_a_first_start_are_unknown() -> None:
     bench = Bench()
-    data = bench.monitor.started(bench.now(), None).data
+    data = bench.monitor.started(bench.now(), None)[0].data
     assert isinstance(data, AlarmEventData)
     assert data.blind_seconds == "unknown"
 

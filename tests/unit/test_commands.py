@@ -11,22 +11,23 @@ from hypothesis import strategies as st
 
 from agent.county.commands import (
     LARGEST_BYTES,
+    AckCommand,
     AckData,
-    Command,
     CommandGuard,
     RefusedError,
     public_key,
     sign,
 )
 
+NOON = datetime(2026, 9, 1, 4, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-GUARD = CommandGuard("county", "school", {"duty-desk": KEY.public_key()})
-ACK = Command(
+GUARD = CommandGuard("county", "school", {"duty-desk": KEY.public_key()}, lambda: NOON)
+ACK = AckCommand(
     id="a-1",
     county="county",
     site="school",
-    time=datetime(2026, 9, 1, tzinfo=UTC),
+    time=NOON,
     data=AckData(incident=7, epoch="e"),
 )
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.credentials import CredentialError, Credentials
-from agent.settings import SecretReference
 from agent.settings_report import report
+from agent.settings_types import SecretReference
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "site.example.toml"
 SECRET = 'p&ss "wörd"/'

@@ -21,13 +21,14 @@ from agent.loop import Loop
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.policy import Button
+from agent.policy import WiredButton
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.database import Database
 from agent.store.outbox import SCHEMA, Outbox, Row
 from agent.watch_lane import WatchLane
 from drivers.readings import ContactsReading, ReaderReading, Reading, Reason
+from tests.alarm_bench import equipment
 from tests.simulated_clock import SimulatedClock
 from tests.waiting import wait_until
 
@@ -173,8 +174,8 @@ def test_a_loop_logs_a_fault_of_one_device_once(logs: Logs) -> None:
 
 def test_a_reply_that_cannot_be_judged_is_silence_and_not_rest(clock: SimulatedClock) -> None:
     """The module's replies lack the button's input: a fault of ours, however it came about."""
-    button = Button(id="gate", name="Gate", input=3, wiring="no")
-    monitor = AlarmMonitor({"io": [button]}, AlarmMemory())
+    button = WiredButton(id="gate", name="Gate", input=3, wiring="no")
+    monitor = AlarmMonitor(equipment("io", button), AlarmMemory())
 
     def now() -> Instant:
         return Instant(clock.now(), clock.monotonic())

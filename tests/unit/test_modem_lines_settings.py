@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from agent.settings_alarm import AlarmLoop
 from drivers.alarm.modem_lines import ModemLinesSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "site.example.toml"
@@ -31,13 +32,16 @@ def test_a_port_that_may_have_modem_lines_is_taken(port: str) -> None:
 def test_the_example_is_right_once_its_comment_signs_are_gone() -> None:
     block = EXAMPLE.read_text(encoding="utf-8").partition("# A button without a module")[2]
     lines = block.partition("# ----")[0].splitlines()[2:]
-    [module] = tomllib.loads("\n".join(line.removeprefix("#") for line in lines))["alarm_module"]
-    [button] = module.pop("button")
-    assert button["wiring"] == "supervised"
-    assert set(module) == set(ModemLinesSettings.model_fields)
-    shown = ModemLinesSettings.model_validate(module)
-    required = {"id": shown.id, "port": shown.port, **BOTH}
-    assert shown == ModemLinesSettings.model_validate(required)
+    [loop] = tomllib.loads("\n".join(line.removeprefix("#") for line in lines))["alarm_loop"]
+    assert set(loop) == set(AlarmLoop.model_fields)
+    shown = AlarmLoop.model_validate(loop)
+    required = {"id": shown.id, "name": shown.name, "driver": "modem_lines", "port": shown.port}
+    assert shown == AlarmLoop.model_validate({**required, **BOTH})
+    assert shown.wired.wiring == "supervised"
+    one_pole = AlarmLoop.model_validate({**required, "open_at_rest": "cts"})
+    assert one_pole.wired.wiring == "no"
+    one_pole = AlarmLoop.model_validate({**required, "closed_at_rest": "cts"})
+    assert one_pole.wired.wiring == "nc"
 
 
 def test_one_pole_or_two_on_different_lines() -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from agent.county import contract
 from agent.findings import Cause, Verdict
+from agent.monitors.alarm_link import TOLD
+from agent.monitors.alarm_loops import LINE_FAULTS
 from agent.settings import DUTIES
 from agent.text import SENTENCES, Language, explain, knows, language, sentence
 from agent.text.messages import event_line, state_line
@@ -44,7 +46,12 @@ def test_chinese_is_chinese_and_english_is_not() -> None:
 def test_every_word_of_the_product_has_its_sentence() -> None:
     words = [*Verdict, *StreamLayer, *StreamFault]
     for name in ("position", "word", "picture", "clock"):
-        for model in (contract.ButtonState, contract.RecordingState, contract.CameraState):
+        for model in (
+            contract.ButtonState,
+            contract.ContactState,
+            contract.RecordingState,
+            contract.CameraState,
+        ):
             if name in model.model_fields:
                 words += typing.get_args(model.model_fields[name].annotation)
     words += typing.get_args(contract.HostState.model_fields["clock"].annotation)
@@ -54,8 +61,8 @@ def test_every_word_of_the_product_has_its_sentence() -> None:
 
 
 def test_every_code_in_the_agent_has_its_sentence() -> None:
-    subjects = "alarm|camera|channel|recorder|recording|patrol|duty|agent|host|unknown|watch|cli"
-    more = "config|credential|file|summary|toml"
+    subjects = "alarm|loop|contact|camera|channel|recorder|recording|patrol|duty|agent|host|unknown"
+    more = "command|config|credential|file|summary|toml|watch|cli"
     literal = re.compile(rf'"((?:{subjects}|{more})\.[a-z_]+)"')
     used = {
         (code, str(file.relative_to(AGENT)))
@@ -64,7 +71,9 @@ def test_every_code_in_the_agent_has_its_sentence() -> None:
         for code in literal.findall(file.read_text(encoding="utf-8"))
     }
     assert len(used) > 100
-    used |= {(f"alarm.{reason}", "monitors/alarm.py") for reason in Reason}
+    nouns = ("alarm", "loop", "receiver")
+    used |= {(f"{noun}.{reason}", "monitors/alarm_link.py") for noun in nouns for reason in TOLD}
+    used |= {(f"loop.{fault}", "monitors/alarm_loops.py") for fault in LINE_FAULTS}
     used |= {(f"camera.{fault}", "monitors/cameras.py") for fault in StreamFault}
     beginnings = {"agent.disk", "agent.store"}  # self_report.py asks for all codes of these
     silent = {place for place in used if not knows("zh", place[0])}
