@@ -16,16 +16,22 @@ from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
 from agent.monitors.alarm import AlarmMonitor
-from agent.policy import WiredButton
+from agent.policy import AlarmEquipment, AlarmInputs, AlarmReceiver, WiredButton
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
-from drivers.readings import ContactsReading
-from tests.alarm_bench import equipment
+from drivers.readings import ContactsReading, Reason, ReceiverReading, Unknown
 from tests.unit.sick_database import SickDatabase
+from tests.waiting import wait_until
 
 CLOCK = SystemClock()
 GATE = WiredButton(id="gate", name="Gate", input=0, wiring="no")
+SITE = AlarmEquipment(
+    modules=(AlarmInputs(id="io", buttons=(GATE,)),),
+    receivers=(
+        AlarmReceiver(id="receiver", name="Alarm host", buttons=(), silent_after_seconds=110),
+    ),
+)
 
 
 class Counter:
@@ -67,7 +73,7 @@ class Desk:
         self.others: list[Event] = []
         self.receiver = Receiver()
         memory = self.store.start(timeout=1.0)
-        self.monitor = AlarmMonitor(equipment("io", GATE), memory)
+        self.monitor = AlarmMonitor(SITE, memory)
         self.lane = AlarmLane(
             self.monitor,
             self.store,
@@ -186,3 +192,41 @@ def test_an_incident_on_a_disk_that_wakes_up_late_is_open_again(desk: Desk, tmp_
     late.lane.tick()
     assert late.monitor.memory.buttons["gate"].incident == 1
     late.store.outbox.stop()
+
+
+def _line(token: str) -> ReceiverReading:
+    return ReceiverReading(
+        device_id="receiver",
+        observed_at=CLOCK.now(),
+        receiver="01",
+        line="1",
+        event=Unknown(reason=Reason.NOT_SUPPORTED),
+        raw="x",
+        token=token,
+        resend=False,
+    )
+
+
+def test_a_receiver_hears_that_its_line_is_owned_only_once_it_is_on_disk(desk: Desk) -> None:
+    desk.lane.handle(_line("t1"))
+    wait_until(lambda: desk.receiver.confirmed == ["t1"])
+    desk.disk.full = True
+    desk.lane.handle(_line("t2"))
+    assert desk.said()[-1] == ("line", False)
+    desk.lane.handle(_line("t2"))
+    assert desk.said().count(("line", False)) == 1
+    desk.store.save((), desk.monitor.memory).exception(5)  # all before it has been tried
+    assert desk.receiver.confirmed == ["t1"]
+    desk.disk.full = False
+    desk.lane.handle(_line("t2"))
+    wait_until(lambda: desk.receiver.confirmed == ["t1", "t2"])
+    assert desk.said().count(("line", False)) == 1
+
+
+def test_a_line_on_a_disk_that_hangs_is_answered_when_the_disk_is_done(desk: Desk) -> None:
+    desk.disk.may_work.clear()
+    desk.lane.handle(_line("t1"))
+    assert desk.said()[-1] == ("line", False)
+    assert desk.receiver.confirmed == []
+    desk.disk.may_work.set()
+    wait_until(lambda: desk.receiver.confirmed == ["t1"])
