@@ -1,5 +1,6 @@
 """An incident from press to reset: commands of technician and county, and a restart between."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,10 +44,10 @@ def test_a_technician_sees_the_incident_and_resets_it(
     assert "not running" in gone.stderr
 
 
-def publish(broker: Broker, payload: str, *more: str) -> None:
-    command = ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-s", *more]
+def publish(broker: Broker, payload: str, verb: str = "ack") -> None:
+    command = ["mosquitto_pub", "-p", str(broker.port), "-q", "1", "-s"]
     subprocess.run(
-        [*command, "-t", "cmd/v1/county/school/ack"],
+        [*command, "-t", f"cmd/v1/county/school/{verb}"],
         input=payload,
         text=True,
         timeout=20,
@@ -72,7 +73,7 @@ def test_the_county_acknowledges_and_forgeries_are_refused_and_on_record(
     module.press()
     press = county.wait_for(alarm("press")).body
     sign = [
-        *(sys.executable, "-m", "agent", "county", "sign", "--key", "duty-desk"),
+        *(sys.executable, "-m", "agent", "county", "sign", "ack", "--key", "duty-desk"),
         *("--key-file", str(tmp_path / "key.pem"), "--county", "county", "--site", "school"),
         *("--incident", str(press["data"]["incident"]), "--epoch", press["epoch"]),
     ]
@@ -114,3 +115,60 @@ def test_an_open_incident_is_announced_again_live_after_a_restart(
     assert again["seq"] == press["seq"]
     assert again["late"] is False
     assert again["data"] == press["data"]
+
+
+def test_the_county_opens_and_ends_a_test_window_and_a_technician_does(
+    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator
+) -> None:
+    key = [sys.executable, "-m", "agent", "county", "key", str(tmp_path / "key.pem")]
+    public = subprocess.run(key, capture_output=True, text=True, timeout=30, check=True).stdout
+    daemon = Daemon(tmp_path, with_county_key(alarm_only(tmp_path, broker.port), public.strip()))
+    daemon.start()
+    at_rest(county)
+
+    def sign(*words: str) -> str:
+        command = [
+            *(sys.executable, "-m", "agent", "county", "sign", "test", "--key", "duty-desk"),
+            *("--key-file", str(tmp_path / "key.pem"), "--county", "county", "--site", "school"),
+            *("--by", "d-3", *words),
+        ]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+
+    publish(broker, '{"action": "start", "by": "d-3", "buttons": ["gate"]}', "test")
+    county.wait_for(audited("refused", "command.unsigned"))
+    begin = sign("start", "gate")
+    publish(broker, begin, "test")
+    begun = county.wait_for(alarm("test_started")).body
+    assert (begun["test"], begun["data"]["buttons"]) == (True, ["gate"])
+    assert begun["data"]["by"] == "d-3 (key:duty-desk)"
+    county.wait_for(
+        lambda heard: heard.kind == "state/test-window/alarm" and heard.body["data"]["open"]
+    )
+    topic = "campus/v1/county/school/state/test-window/alarm"
+    latecomer = ["mosquitto_sub", "-p", str(broker.port), "-C", "1", "-W", "5", "-t", topic]
+    retained = subprocess.run(latecomer, capture_output=True, text=True, timeout=20, check=True)
+    assert json.loads(retained.stdout)["data"]["buttons"] == ["gate"]
+    module.press()
+    press = county.wait_for(alarm("press")).body
+    assert (press["test"], press["data"]["incident"]) == (True, None)
+    module.release()
+    county.wait_for(alarm("release"))
+    publish(broker, begin, "test")  # a repeat opens no second window
+    wait_until(lambda: len(county.heard("reply/")) == 2)
+    publish(broker, sign("end"), "test")
+    ended = county.wait_for(alarm("test_ended")).body["data"]
+    assert (ended["reason"], ended["untested"]) == ("ended", [])
+    assert len(all_of(county, "test_started")) == 1
+
+    done = campus(tmp_path, "alarm", "test", "start", "gate", "--by", "w-12", "--minutes", "5")
+    assert done.returncode == 0, done.stderr
+    assert "gate" in done.stdout
+    again = campus(tmp_path, "alarm", "test", "start", "gate", "--by", "w-12")
+    assert (again.returncode, "going on already" in again.stderr) == (1, True)
+    assert campus(tmp_path, "alarm", "test", "end").returncode == 0
+    module.press()
+    wait_until(lambda: len(all_of(county, "press")) == 2)
+    assert all_of(county, "press")[1].body["test"] is False
+    daemon.stop()
