@@ -75,6 +75,8 @@ class AlarmLane:
         late = self._store.recalled()
         if late is not None:
             self._monitor.recall(late)
+            if self._store.outbox.numbers.void is not None:
+                self._deliver([self._monitor.void(now, self._store.outbox.numbers.void)])
         self._deliver(self._monitor.tick(now))
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
@@ -135,6 +137,9 @@ class AlarmLane:
     def _announce(self, now: Instant) -> None:
         self._announced = True
         self._deliver(self._monitor.started(now, self._store.outbox.numbers.void))
+        database = self._store.outbox.database
+        if database.set_aside is not None:
+            self._deliver([self._monitor.store_lost(now, salvaged=database.salvaged)])
 
     def _announce_again(self) -> None:
         """An open incident is said again, live, under the id it has, until somebody has seen it."""

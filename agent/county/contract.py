@@ -36,7 +36,9 @@ AlarmWhat = Literal[
     "test_ended",
     "note",
     "line",
+    "incidents_lost",
     "started",
+    "void",
 ]
 Certainty = Literal["certain", "possible"]
 
@@ -52,7 +54,9 @@ class AlarmEventData(EventData):
         default=None, description="presses so far of this incident, or of this test window"
     )
     count: int | None = Field(
-        default=None, description="with `presses`: how many, each counted and none told by itself"
+        default=None,
+        description="with `presses`: how many, each counted and none told by itself; with "
+        "`incidents_lost`: how many events could still be read",
     )
     attention: bool | None = Field(
         default=None,
@@ -87,7 +91,8 @@ class AlarmEventData(EventData):
         default=None, description="with `started`: how long nobody watched the inputs"
     )
     void_from: int | None = Field(
-        default=None, description="with `started`: first sequence number that was never used"
+        default=None,
+        description="with `started` and `void`: first sequence number that was never used",
     )
     void_to: int | None = None
 

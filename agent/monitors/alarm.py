@@ -108,6 +108,18 @@ class AlarmMonitor:
         self._restarted_in_window = False
         return [begun, *self.incidents.end_window(now, by="agent", reason="restart")]
 
+    def void(self, now: Instant, numbers: tuple[int, int]) -> Event:
+        """Say which numbers were never used, when the disk told so only after `started`."""
+        data = AlarmEventData(what="void", void_from=numbers[0], void_to=numbers[1])
+        return Event(subject="agent", time=now.wall, data=data)
+
+    def store_lost(self, now: Instant, *, salvaged: int) -> Event:
+        """Say that the store was corrupt: incidents may have been open that nobody knows of."""
+        data = AlarmEventData(
+            what="incidents_lost", count=salvaged, cause=Cause(code="alarm.store_lost")
+        )
+        return Event(subject="agent", time=now.wall, data=data)
+
     def recall(self, old: AlarmMemory) -> None:
         """Take in what the disk told late: what was open stays open, what was seen since stands."""
         for button, before in old.buttons.items():

@@ -12,6 +12,7 @@ from typing import TypeVar
 import structlog
 
 from agent.liveness import Beat
+from agent.store.salvage import salvage
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -23,14 +24,15 @@ class Database:
     """Never blocks its callers and never stops the agent from starting.
 
     Every commit is FULL: what a future has answered survives a power cut. A file that is corrupt
-    is set aside; one that cannot be opened is replaced by a store in memory (`durable` is False,
-    `problem` says why).
+    is set aside and what can be read of it salvaged; one that cannot be opened is replaced by a
+    store in memory (`durable` is False, `problem` says why).
     """
 
     def __init__(self, path: Path, schema: str, beat: Beat, *, max_bytes: int = 256 << 20) -> None:
         self.path = path
         self.problem: str | None = None
         self.set_aside: Path | None = None
+        self.salvaged = 0
         self.durable = True
         self._schema = schema
         self._max_bytes = max_bytes
@@ -92,8 +94,10 @@ class Database:
             except sqlite3.DatabaseError as error:
                 if not _corrupt(error):
                     raise
-                self._put_aside(error)
-                return self._prepared(str(self.path))
+                aside = self._put_aside(error)
+                connection = self._prepared(str(self.path))
+                self._salvage(aside, connection)
+                return connection
         except (OSError, sqlite3.Error) as error:
             self.durable = False
             self.problem = f"store {self.path} cannot be opened ({error}); kept in memory only"
@@ -121,7 +125,16 @@ class Database:
             raise
         return connection
 
-    def _put_aside(self, error: Exception) -> None:
+    def _salvage(self, aside: Path, connection: sqlite3.Connection) -> None:
+        try:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                self.salvaged = salvage(aside, connection)
+        except sqlite3.Error as error:
+            log.error("nothing salvaged", store=self.path.name, error=str(error))
+        log.warning("rows salvaged", store=self.path.name, rows=self.salvaged)
+
+    def _put_aside(self, error: Exception) -> Path:
         aside = self.path.with_suffix(f".corrupt-{time.strftime('%Y%m%dT%H%M%S')}")
         self.path.rename(aside)
         for suffix in ("-wal", "-shm"):
@@ -131,6 +144,7 @@ class Database:
         self.set_aside = aside
         self.problem = f"store {self.path} was corrupt ({error}); set aside as {aside.name}"
         log.error("store corrupt", store=self.path.name, aside=aside.name, error=str(error))
+        return aside
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.incident_open": "incident {incident} has not been reset",
     "alarm.supply": "all closed contacts of alarm module {module} are open: check its supply and cable",
     "alarm.chatter": "the button chatters, over 10 presses in a minute: check contact and wiring; presses are counted and told together",
+    "alarm.store_lost": "the alarm store was corrupt, open incidents may be lost: check every button",
     "alarm.testing": "a test is going on, by {by}",
     "alarm.not_tested": "not tested for 30 days: press and release it once",
     "alarm.not_tested_no": "a plain open contact cannot show a cut wire, and it has not been pressed and released for 30 days: press it once as a test",

@@ -17,6 +17,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.incident_open": "警情 {incident} 尚未复位",
     "alarm.supply": "报警模块 {module} 的常闭触点全部断开：请检查供电和线缆",
     "alarm.chatter": "按钮抖动，一分钟内按下超过 10 次：请检查触点和接线；期间合并计数",
+    "alarm.store_lost": "报警数据库损坏，此前未复位的警情可能丢失：请逐个检查按钮",
     "alarm.testing": "正在试验，负责人 {by}",
     "alarm.not_tested": "30 天内没有试验记录：请按下并松开一次",
     "alarm.not_tested_no": "常开触点无法发现断线，30 天内没有按下并松开的记录：请按一次试验",

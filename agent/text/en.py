@@ -204,6 +204,8 @@ SENTENCES = {
     "event.alarm.tamper": "panic button tampered with: {button}",
     "event.alarm.note": "message of the alarm receiver: {button}",
     "event.alarm.line": "the alarm receiver said what is not understood: {button}",
+    "event.alarm.incidents_lost": "the alarm store was corrupt, rows salvaged: {count}",
+    "event.alarm.void": "numbers {void_from} to {void_to} were never used",
     "event.alarm.test_started": "test of panic buttons begun: {buttons}, by {by}, until {ends_at}",
     "event.alarm.test_ended": "test of panic buttons ended: {buttons}, never pressed: {untested}",
     "event.contact.active": "contact active: {contact} ({contact_kind})",

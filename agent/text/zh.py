@@ -193,6 +193,8 @@ SENTENCES = {
     "event.alarm.tamper": "一键报警被拆动：{button}",
     "event.alarm.note": "报警主机消息：{button}",
     "event.alarm.line": "报警主机送来无法识别的内容：{button}",
+    "event.alarm.incidents_lost": "报警数据库损坏，已抢救 {count} 条",
+    "event.alarm.void": "编号 {void_from} 至 {void_to} 从未使用",
     "event.alarm.test_started": "按钮试验开始：{buttons}，负责人 {by}，到 {ends_at} 结束",
     "event.alarm.test_ended": "按钮试验结束：{buttons}，未按过的按钮：{untested}",
     "event.contact.active": "触点动作：{contact}（{contact_kind}）",

@@ -230,3 +230,34 @@ def test_a_line_on_a_disk_that_hangs_is_answered_when_the_disk_is_done(desk: Des
     assert desk.receiver.confirmed == []
     desk.disk.may_work.set()
     wait_until(lambda: desk.receiver.confirmed == ["t1"])
+
+
+def test_a_corrupt_store_is_told_to_the_county(tmp_path: Path) -> None:
+    (tmp_path / "alarms.db").write_bytes(b"\0" * 8192)
+    desk = Desk(tmp_path)
+    desk.reply(False)
+    assert desk.said() == [("started", True), ("incidents_lost", True)]
+    desk.store.outbox.stop()
+
+
+def test_numbers_that_a_slow_disk_says_were_never_used_are_told_when_it_does(
+    tmp_path: Path,
+) -> None:
+    before = Desk(tmp_path)
+    before.reply(True)
+    before.disk.stop()  # as a kill: what was reserved is not given back
+    disk = SickDatabase(tmp_path / "alarms.db")
+    disk.may_open.clear()
+    desk = Desk(tmp_path, disk)
+    desk.lane.tick()
+    assert [what for what, _ in desk.said()] == ["started"]
+    disk.may_open.set()
+
+    def told() -> bool:
+        desk.lane.tick()
+        return "void" in [what for what, _ in desk.said()]
+
+    wait_until(told)
+    body = json.loads(desk.counter.rows[-1].body)["data"]
+    assert body["void_from"] == 3
+    desk.store.outbox.stop()

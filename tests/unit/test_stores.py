@@ -143,6 +143,45 @@ def test_a_corrupt_store_is_set_aside_and_a_new_epoch_begins(path: Path) -> None
     second.stop()
 
 
+def _spoil_a_page(path: Path) -> None:
+    """Overwrite one page in the middle of the file, as a dying disk does."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+
+
+def test_what_can_be_read_of_a_corrupt_store_is_salvaged_and_sent(path: Path) -> None:
+    first = again(path)
+    rows = [row(first.number(), size=300) for _ in range(400)]
+    first.put(rows).result(5)
+    first.acked([rows[0].id, rows[-1].id], 1.0).result(5)
+    first.stop()
+    _spoil_a_page(path)
+    second = again(path)
+    assert second.database.set_aside is not None
+    assert 300 < second.database.salvaged < 400
+    waiting = second.waiting(1000, ()).result(5)
+    assert {one.id for one in waiting} < {one.id for one in rows}
+    assert len(waiting) >= second.database.salvaged - 2
+    assert {one.epoch for one in waiting} == {first.numbers.epoch}
+    assert second.numbers.epoch != first.numbers.epoch
+    assert second.number()[1] == 1
+    second.stop()
+
+
+def test_a_corrupt_alarm_store_keeps_its_memory_where_it_can(tmp_path: Path) -> None:
+    store = AlarmStore(database(tmp_path / "alarms.db"))
+    memory = store.start()
+    memory.incidents = 7
+    store.save([row(store.outbox.number(), size=300) for _ in range(400)], memory).result(5)
+    store.outbox.stop()
+    _spoil_a_page(tmp_path / "alarms.db")
+    second = AlarmStore(database(tmp_path / "alarms.db"))
+    assert second.start().incidents == 7
+    second.outbox.stop()
+
+
 def test_a_store_that_cannot_be_opened_is_replaced_by_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     box = again(tmp_path / "file" / "events.db")
