@@ -75,6 +75,7 @@ class AlarmLane:
         late = self._store.recalled()
         if late is not None:
             self._monitor.recall(late)
+            self._deliver(self._monitor.window_left_open(now))
             if self._store.outbox.numbers.void is not None:
                 self._deliver([self._monitor.void(now, self._store.outbox.numbers.void)])
         self._deliver(self._monitor.tick(now))
@@ -105,7 +106,14 @@ class AlarmLane:
 
     def acknowledge(self, ack: AckData, *, by: str) -> str:
         """Note the county's acknowledgement; return the code of the answer."""
-        if ack.epoch != self._store.outbox.numbers.epoch:
+        open_now = self._monitor.memory.buttons
+        # A disk that reserves no numbers has a new epoch begun; the incident is the same.
+        epochs = {
+            row.epoch
+            for button, row in self._presses.items()
+            if open_now[button].incident == ack.incident
+        }
+        if ack.epoch not in {self._store.outbox.numbers.epoch, *epochs}:
             return "command.other_epoch"
         code, events = self._monitor.incidents.acknowledge(ack.incident, self._now(), by=by)
         self._deliver(events)
@@ -144,7 +152,8 @@ class AlarmLane:
     def _announce_again(self) -> None:
         """An open incident is said again, live, under the id it has, until somebody has seen it."""
         for button in self._monitor.incidents.unanswered():
-            press = self._presses.get(button) or self._store.newest_press(button)
+            incident = self._monitor.memory.buttons[button].incident or 0
+            press = self._presses.get(button) or self._store.newest_press(button, incident)
             if press is not None:
                 self._presses[button] = press
                 self._publisher.offer(replace(press, again=True))

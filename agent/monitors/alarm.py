@@ -31,6 +31,7 @@ class Source(Protocol):
 
     link: AlarmLink
     sees_short_presses: bool
+    reads_levels: bool  # else it hears of changes, and of a release perhaps never
 
     @property
     def buttons(self) -> Sequence[Button]:
@@ -63,7 +64,7 @@ class AlarmMonitor:
         sources += [ButtonLoop(one, self.incidents) for one in equipment.loops]
         sources += [ReceiverZones(one, self.incidents) for one in equipment.receivers]
         self._sources = {source.link.device_id: source for source in sources}
-        self._links = {button.id: source.link for source in sources for button in source.buttons}
+        self._watched_by = {button.id: source for source in sources for button in source.buttons}
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reply, or one miss, of a device."""
@@ -102,11 +103,14 @@ class AlarmMonitor:
                 void_to=void[1] if void else None,
             ),
         )
+        return [begun, *self.window_left_open(now)]
+
+    def window_left_open(self, now: Instant) -> Sequence[Event]:
+        """End the test window of before the restart: whoever opened it may have gone."""
         if not self._restarted_in_window:
-            return [begun]
-        # Nobody may be left thinking that it is a test still: the person may have gone.
+            return []
         self._restarted_in_window = False
-        return [begun, *self.incidents.end_window(now, by="agent", reason="restart")]
+        return self.incidents.end_window(now, by="agent", reason="restart")
 
     def void(self, now: Instant, numbers: tuple[int, int]) -> Event:
         """Say which numbers were never used, when the disk told so only after `started`."""
@@ -137,6 +141,8 @@ class AlarmMonitor:
                 since.incident += old.incidents
         self.memory.incidents += old.incidents
         self.memory.windows += old.windows
+        if old.window is not None and self.memory.window is None:
+            self.memory.window, self._restarted_in_window = old.window, True
         self.memory.contacts = {**old.contacts, **self.memory.contacts}
         self.memory.lines = {**old.lines, **self.memory.lines}
 
@@ -155,8 +161,10 @@ class AlarmMonitor:
         """Close the open incident of a button; return its number. Raises AlarmRefusedError."""
         memory = self.memory.buttons.get(button)
         incident = memory.incident if memory is not None else None
-        known = button in self._links and self._known(button)
+        known = button in self._watched_by and self._known(button)
         closed = self.incidents.reset(button, now, known=known, by=by, reason=reason)
+        if memory is not None and not self._watched_by[button].reads_levels:
+            memory.active = False
         return incident or 0, closed
 
     def start_test(
@@ -173,10 +181,11 @@ class AlarmMonitor:
 
     def _known(self, button: str) -> bool:
         """Tell whether it is known where the button's contact stands."""
-        memory = self.memory.buttons[button]
+        memory, source = self.memory.buttons[button], self._watched_by[button]
         return (
-            self._links[button].known
+            source.link.known
             and memory.active is not None
+            and (source.reads_levels or not memory.active)
             and not any(fault in memory.faults for fault in LINE_FAULTS)
         )
 

@@ -22,6 +22,8 @@ SUPPLY = "supply"
 class ModuleInputs:
     """Implements Source. The first valid reply with an active input is a press: no second look."""
 
+    reads_levels = True
+
     def __init__(self, wired: AlarmInputs, incidents: Incidents) -> None:
         self.link = AlarmLink(wired.id, silent_after_seconds=SILENT_AFTER_SECONDS)
         self.buttons: Sequence[WiredButton] = wired.buttons

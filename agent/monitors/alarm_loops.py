@@ -19,6 +19,7 @@ class ButtonLoop:
     """Implements Source. Its driver has waited the bouncing out: what it says is so."""
 
     sees_short_presses = True
+    reads_levels = True
 
     def __init__(self, button: Button, incidents: Incidents) -> None:
         self.link = AlarmLink(button.id, silent_after_seconds=SILENT_AFTER_SECONDS, noun="loop")

@@ -24,6 +24,7 @@ class ReceiverZones:
     """Implements Source. Every line is an event, whatever it says: only then may it be ACKed."""
 
     sees_short_presses = True
+    reads_levels = False
 
     def __init__(self, receiver: AlarmReceiver, incidents: Incidents) -> None:
         self.link = AlarmLink(

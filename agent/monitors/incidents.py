@@ -120,6 +120,7 @@ class Incidents:
                 )
             ]
         attention = self._attention(memory, now)
+        opens = memory.incident is None
         if memory.incident is None:
             self.memory.incidents += 1
             memory.incident = self.memory.incidents
@@ -136,7 +137,9 @@ class Incidents:
             resend=resend,
             attention=attention,
         )
-        return [told] if always_told else self._unless_chatter(button, told, now)
+        if always_told:
+            return [told]
+        return self._unless_chatter(button, told, now, opens=opens)
 
     def release(self, button: str, now: Instant) -> list[Event]:
         """Note that a button was let go; its incident stays."""
@@ -294,12 +297,15 @@ class Incidents:
         self._held.pop(button, None)
         return self.press(button, now, always_live=True)
 
-    def _unless_chatter(self, button: str, told: Event, now: Instant) -> list[Event]:
+    def _unless_chatter(
+        self, button: str, told: Event, now: Instant, *, opens: bool
+    ) -> list[Event]:
+        """Tell of a press; of one too many only that they are too many. No incident goes untold."""
         rhythm = self._rhythms[button]
         rhythm.at.append(now.monotonic)
-        if rhythm.lately(now) <= CHATTER_PRESSES and CHATTER not in (
-            self.memory.buttons[button].faults
-        ):
+        memory = self.memory.buttons[button]
+        calm = rhythm.lately(now) <= CHATTER_PRESSES and CHATTER not in memory.faults
+        if opens or calm:
             return [told]
         rhythm.untold += 1
         begun = self.fault(button, CHATTER, Cause(code="alarm.chatter"), now)

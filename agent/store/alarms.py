@@ -15,7 +15,8 @@ from agent.store.outbox import COLUMNS, Outbox, Row, row_of
 _NEWEST_PRESS = (
     f"SELECT {COLUMNS} FROM message WHERE json_extract(body, '$.data.button') = ?"  # noqa: S608 - a constant
     " AND json_extract(body, '$.data.what') = 'press'"
-    " AND json_extract(body, '$.data.incident') IS NOT NULL ORDER BY seq DESC LIMIT 1"
+    # A salvaged store holds numbers of two epochs: time tells which is the newest.
+    " AND json_extract(body, '$.data.incident') = ? ORDER BY created_at DESC, seq DESC LIMIT 1"
 )
 
 
@@ -53,11 +54,11 @@ class AlarmStore:
         body = memory.model_dump_json()
         return self.outbox.put(rows, also=lambda db: write_meta(db, "alarm_memory", body))
 
-    def newest_press(self, button: str, *, timeout: float = 0.2) -> Row | None:
-        """Return the newest press of a button that is on disk; None when the disk does not say."""
+    def newest_press(self, button: str, incident: int, *, timeout: float = 0.2) -> Row | None:
+        """Return the newest press of an incident that is on disk; None when the disk is silent."""
 
         def read(db: sqlite3.Connection) -> Row | None:
-            found = db.execute(_NEWEST_PRESS, (button,)).fetchone()
+            found = db.execute(_NEWEST_PRESS, (button, incident)).fetchone()
             return None if found is None else row_of(found)
 
         try:

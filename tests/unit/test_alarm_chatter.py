@@ -75,3 +75,14 @@ def test_a_press_asks_for_attention_again_after_a_minute_or_an_acknowledgement()
     bench.monitor.incidents.acknowledge(1, bench.now(), by="key:desk")
     assert attention(10) is True
     assert attention(10) is False
+
+
+def test_a_press_that_opens_an_incident_is_told_whatever_the_button_does() -> None:
+    bench = Bench()
+    bench.reply(False)
+    for _ in range(CHATTER_PRESSES + 2):
+        press_and_release(bench)
+    bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert press_and_release(bench) == ["press"]
+    assert (bench.state().incident, bench.state().presses) == (2, 1)
+    assert press_and_release(bench) == []

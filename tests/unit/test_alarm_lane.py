@@ -11,6 +11,7 @@ import pytest
 
 from agent.alarm_lane import AlarmLane
 from agent.clock import SystemClock
+from agent.county.commands import AckData
 from agent.county.contract import Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
@@ -261,3 +262,13 @@ def test_numbers_that_a_slow_disk_says_were_never_used_are_told_when_it_does(
     body = json.loads(desk.counter.rows[-1].body)["data"]
     assert body["void_from"] == 3
     desk.store.outbox.stop()
+
+
+def test_an_incident_can_be_acknowledged_by_the_epoch_it_was_told_in(desk: Desk) -> None:
+    desk.reply(True)
+    press = json.loads(desk.counter.rows[-1].body)
+    desk.store.outbox.numbers.epoch = "another"
+    strange = AckData(incident=1, epoch="never-seen")
+    assert desk.lane.acknowledge(strange, by="key:desk") == "command.other_epoch"
+    told = AckData(incident=1, epoch=press["epoch"])
+    assert desk.lane.acknowledge(told, by="key:desk") == "command.done"

@@ -1,7 +1,10 @@
 """An alarm receiver's reports, as the monitor judges them."""
 
+import pytest
+
 from agent.county.contract import AlarmEventData
 from agent.findings import Verdict
+from agent.monitors.incidents import AlarmRefusedError
 from agent.policy import AlarmEquipment, AlarmReceiver, ZoneButton
 from drivers.readings import Outage, Reason, ReceiverReading, Unknown
 from tests.alarm_bench import Bench, said
@@ -171,3 +174,14 @@ def test_a_receiver_that_is_silent_too_long_is_trouble_at_once_for_all_behind_it
     one.tick(0)
     assert one.tick(109) == []
     assert [word[0] for word in one.tick(2)] == ["trouble"] * 3
+
+
+def test_a_panel_that_never_restores_can_be_reset_with_a_reason() -> None:
+    one = bench()
+    one.line("120")
+    with pytest.raises(AlarmRefusedError, match="reason_needed"):
+        one.monitor.reset("library", one.now(), by="uid:0")
+    incident, _ = one.monitor.reset("library", one.now(), by="uid:0", reason="panel sends none")
+    assert incident == 1
+    assert one.state("library").position == "rest"
+    assert one.line("120") == [("press", "library", 2, 1)]

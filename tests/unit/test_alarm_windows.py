@@ -181,3 +181,17 @@ def test_a_button_nobody_tested_for_30_days_is_a_warning() -> None:
     bench.monitor.incidents.end_window(bench.now(), by="t-7", reason="ended")
     bench.clock.jump(31 * 86_400)
     assert bench.state("office").verdict is Verdict.WARN
+
+
+def test_a_window_the_disk_told_of_late_is_ended_then() -> None:
+    before = Bench()
+    before.reply(False)
+    start(before, "gate")
+    late = Bench()
+    late.reply(False)
+    late.monitor.recall(before.restart().monitor.memory)
+    [ended] = late.monitor.window_left_open(late.now())
+    assert isinstance(ended.data, AlarmEventData)
+    assert (ended.data.what, ended.data.reason) == ("test_ended", "restart")
+    assert late.monitor.window_left_open(late.now()) == []
+    assert late.reply(True) == [("press", "gate", 1, 1)]
