@@ -18,7 +18,7 @@ from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Lane, Row
 from drivers.base import Clock, Confirming
-from drivers.readings import Reading, ReceiverReading
+from drivers.readings import LatchesReading, Reading, ReceiverReading
 
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
@@ -64,7 +64,10 @@ class AlarmLane:
         if not self._announced:
             self._announce(now)
         self._deliver(self._monitor.observe(reading, now))
-        if isinstance(reading, ReceiverReading):
+        if self._monitor.incidents.unsaved:
+            self._store.save((), self._monitor.memory)
+        self._monitor.incidents.unsaved = False
+        if isinstance(reading, ReceiverReading | LatchesReading):
             self._confirm(reading.device_id, reading.token)
 
     def tick(self) -> None:
@@ -93,7 +96,7 @@ class AlarmLane:
     def reset(self, button: str, *, by: str, reason: str) -> int:
         """Close a button's incident and return its number. Raises AlarmRefusedError."""
         incident, closed = self._monitor.reset(button, self._now(), by=by, reason=reason)
-        self._deliver([closed])
+        self._deliver(closed)
         return incident
 
     def start_test(self, buttons: Sequence[str], *, by: str, minutes: float) -> None:

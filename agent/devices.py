@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -29,8 +29,11 @@ class DeviceThread:
         *,
         poll_seconds: float,
         deadline_seconds: float,
+        device_ids: Sequence[str] = (),
     ) -> None:
+        """`device_ids` are all that are lost when the driver's port is; default: its own."""
         self._driver = driver
+        self._device_ids = device_ids or (driver.device_id,)
         self._post: Post = lambda _: None
         self._clock = clock
         self._poll_seconds = poll_seconds
@@ -114,14 +117,15 @@ class DeviceThread:
         reason = Reason.INTERNAL
         if isinstance(error, DriverError) and error.reason in list(Reason):
             reason = Reason(error.reason)
-        self._post(
-            Outage(
-                device_id=self._driver.device_id,
-                observed_at=self._clock.now(),
-                reason=reason,
-                detail=str(error) if known else type(error).__name__,
+        for device_id in self._device_ids:
+            self._post(
+                Outage(
+                    device_id=device_id,
+                    observed_at=self._clock.now(),
+                    reason=reason,
+                    detail=str(error) if known else type(error).__name__,
+                )
             )
-        )
         if not known:
             self._unknown(error)
         if self._down_since is None:

@@ -16,10 +16,11 @@ from agent.monitors.retention import RetentionMonitor
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
-from drivers.alarm.modbus import ModbusDriver
+from agent.settings_alarm import AlarmModule
+from drivers.alarm.modbus_bus import ModbusBus
 from drivers.alarm.modem_lines import ModemLinesDriver
 from drivers.alarm.surgard import SurgardDriver
-from drivers.base import Clock, Confirming
+from drivers.base import Clock, Confirming, OutputDriver
 from drivers.host import HostDriver, HostSettings
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.readings import AnyReading, ScanReading
@@ -53,17 +54,8 @@ class Equipment:
     def __init__(self, site: SiteSettings, credentials: Credentials, clock: Clock) -> None:
         self.problems: list[str] = []
         self._clock = clock
-        self._modules = [
-            DeviceThread(
-                ModbusDriver(module, clock),
-                clock,
-                poll_seconds=1 / module.polls_per_second,
-                deadline_seconds=2 * module.reply_timeout_seconds
-                + module.worst_turnaround_seconds
-                + 1,
-            )
-            for module in site.alarm_module
-        ]
+        buses = _buses(site.alarm_module, clock)
+        self._modules = [_bus_thread(bus, clock) for bus in buses]
         self._modules += [
             DeviceThread(
                 ModemLinesDriver(loop, clock), clock, poll_seconds=0, deadline_seconds=LOOP_SECONDS
@@ -75,7 +67,9 @@ class Equipment:
             DeviceThread(driver, clock, poll_seconds=0, deadline_seconds=RECEIVER_SECONDS)
             for driver in receivers.values()
         ]
-        self.confirming: Mapping[str, Confirming] = receivers
+        modules = {one.settings.id: one for bus in buses for one in bus.modules}
+        self.confirming: Mapping[str, Confirming] = {**receivers, **modules}
+        self.outputs: Mapping[str, OutputDriver] = modules
         self._readers = [
             DeviceThread(
                 Pn532Driver(reader, clock),
@@ -185,3 +179,23 @@ class Equipment:
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())
+
+
+def _buses(modules: Sequence[AlarmModule], clock: Clock) -> Sequence[ModbusBus]:
+    """Make one bus of all modules that share a port."""
+    by_port: dict[str, list[AlarmModule]] = {}
+    for module in modules:
+        by_port.setdefault(module.port, []).append(module)
+    return [ModbusBus(sharing, clock) for sharing in by_port.values()]
+
+
+def _bus_thread(bus: ModbusBus, clock: Clock) -> DeviceThread:
+    settings = [module.settings for module in bus.modules]
+    return DeviceThread(
+        bus,
+        clock,
+        poll_seconds=1 / max(one.polls for one in settings),
+        deadline_seconds=1
+        + sum(2 * one.reply_timeout_seconds + one.worst_turnaround_seconds for one in settings),
+        device_ids=[one.id for one in settings],
+    )

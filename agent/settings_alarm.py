@@ -45,8 +45,9 @@ class AlarmModule(ModbusSettings):
 
     @property
     def sees_short_presses(self) -> bool:
-        """Tell whether a press of 60 ms is caught: by quick polls, or by the module's counter."""
-        return self.press_counters_at is not None or self.polls_per_second >= SHORT_PRESS_POLLS
+        """Tell whether a press of 60 ms is caught: by quick polls, counter or latch."""
+        remembers = self.press_counters_at is not None or self.latches_at is not None
+        return remembers or self.polls >= SHORT_PRESS_POLLS
 
     @property
     def wired(self) -> AlarmInputs:

@@ -4,6 +4,8 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from agent.problems import KeyPath, Problem
 from agent.settings import DUTIES, UNMEASURED_DUTIES, Duty, SiteSettings
+from agent.settings_alarm import AlarmModule
+from drivers.alarm.modbus import LINE_KEYS
 
 # What in the file says that the site has this duty's hardware.
 _SERVED_BY: dict[Duty, tuple[str, ...]] = {
@@ -37,6 +39,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         yield Problem(code="config.missing_section", params={"key": "broker"}, path=("broker",))
     yield from _unique("config.id_twice", _ids(site))
     yield from _unique("config.port_twice", _ports(site))
+    yield from _buses(site)
     yield from _empty(site)
     yield from _inputs(site)
     for index, receiver in enumerate(site.alarm_receiver):
@@ -90,9 +93,34 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
             yield channel.id, channel.id, ("recorder", index, "channel", number, "id")
 
 
-def _ports(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+def _buses(site: SiteSettings) -> Iterator[Problem]:
+    """Modules may share a port: each with a unit of its own, all with the same line."""
+    first: dict[str, AlarmModule] = {}
     for index, module in enumerate(site.alarm_module):
-        yield module.port, module.id, ("alarm_module", index, "port")
+        other = first.setdefault(module.port, module)
+        if module.line != other.line:
+            key = next(key for key in LINE_KEYS if getattr(module, key) != getattr(other, key))
+            yield Problem(
+                code="config.bus_differs",
+                params={"key": key, "other": other.id},
+                path=("alarm_module", index, key),
+                device=module.id,
+            )
+    yield from _unique(
+        "config.unit_twice",
+        (
+            ((module.port, module.unit), module.id, ("alarm_module", index, "unit"))
+            for index, module in enumerate(site.alarm_module)
+        ),
+    )
+
+
+def _ports(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    buses: set[str] = set()
+    for index, module in enumerate(site.alarm_module):
+        if module.port not in buses:
+            yield module.port, module.id, ("alarm_module", index, "port")
+        buses.add(module.port)
     for index, loop in enumerate(site.alarm_loop):
         yield loop.port, loop.id, ("alarm_loop", index, "port")
     for index, receiver in enumerate(site.alarm_receiver):

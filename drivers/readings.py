@@ -73,6 +73,22 @@ class PressCountsReading(Reading):
     counts: tuple[int, ...]
 
 
+class LatchesReading(Reading):
+    """The module's own latches, one an input: set by a press, until `token` is confirmed."""
+
+    kind: Literal["latches"] = "latches"
+    latched: tuple[bool, ...]
+    token: str
+
+
+class OutputReading(Reading):
+    """What an output is known to show since it was last set, or why that is not known."""
+
+    kind: Literal["output"] = "output"
+    output: int
+    on: bool | Unknown
+
+
 ModemLine = Literal["cts", "dsr", "cd", "ri"]
 
 
@@ -286,6 +302,8 @@ AnyReading = Annotated[
     Outage
     | ContactsReading
     | PressCountsReading
+    | LatchesReading
+    | OutputReading
     | LoopReading
     | ReceiverReading
     | HeartbeatReading

@@ -51,6 +51,7 @@ class SerialPort:
         stop_bits: int = 1,
         feed: Literal["dtr", "rts"] | None = None,
         data_bits: int = 8,
+        low_latency: bool = False,
     ) -> None:
         self.url = url
         self.baud = baud
@@ -58,6 +59,7 @@ class SerialPort:
         self._stop_bits = stop_bits
         self._feed = feed
         self._data_bits = data_bits
+        self._low_latency = low_latency
         self._clock = clock
         self._serial: serial.Serial | None = None
         self._sliced = False
@@ -91,6 +93,11 @@ class SerialPort:
             if isinstance(port, serial.Serial) and port.fd is not None:
                 # flock keeps out only those who ask for it too; TIOCEXCL keeps out the rest.
                 fcntl.ioctl(port.fd, termios.TIOCEXCL)
+                if self._low_latency:
+                    # FTDI holds what it received for 16 ms unless told not to (pyserial#290);
+                    # ports that have no such setting need none.
+                    with contextlib.suppress(*_LOSSES):
+                        port.set_low_latency_mode(True)
         except _LOSSES as error:
             raise PortLostError(f"serial port {self.url} cannot be opened: {error}") from error
         self._serial = port

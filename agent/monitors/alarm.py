@@ -157,7 +157,9 @@ class AlarmMonitor:
             found += source.states()
         return [*found, State(id="alarm", data=self._window_state())]
 
-    def reset(self, button: str, now: Instant, *, by: str, reason: str = "") -> tuple[int, Event]:
+    def reset(
+        self, button: str, now: Instant, *, by: str, reason: str = ""
+    ) -> tuple[int, Sequence[Event]]:
         """Close the open incident of a button; return its number. Raises AlarmRefusedError."""
         memory = self.memory.buttons.get(button)
         incident = memory.incident if memory is not None else None

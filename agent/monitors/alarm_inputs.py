@@ -9,7 +9,7 @@ from agent.monitors.alarm_link import AlarmLink
 from agent.monitors.contacts import Contacts
 from agent.monitors.incidents import Incidents
 from agent.policy import AlarmInputs, WiredButton
-from drivers.readings import ContactsReading, PressCountsReading, Reading
+from drivers.readings import ContactsReading, LatchesReading, PressCountsReading, Reading
 
 RELEASE_STABLE_SECONDS = 0.2
 SILENT_AFTER_SECONDS = 1.5
@@ -49,6 +49,8 @@ class ModuleInputs:
             return events + self._contacts.take(contacts, now)
         if isinstance(reading, PressCountsReading):
             return self._counts(reading, now)
+        if isinstance(reading, LatchesReading):
+            return self._latches(reading, now)
         return []
 
     def lost(self, cause: Cause, now: Instant) -> list[Event]:
@@ -82,6 +84,7 @@ class ModuleInputs:
                     memory.active = True
                     continue
                 memory.seen += not memory.active
+                memory.since_latch = memory.since_latch or not memory.active
                 cause = (
                     Cause(code="alarm.pressed_or_cut") if cut and button in self._closed else None
                 )
@@ -136,6 +139,19 @@ class ModuleInputs:
             for _ in range(unseen):
                 events += self._incidents.press(button.id, now)
             memory.told = unseen > 0 and not memory.active
+        return events
+
+    def _latches(self, reading: LatchesReading, now: Instant) -> list[Event]:
+        """A latch that is set is a press, unless the level has told of it or it was told before."""
+        events: list[Event] = []
+        for button in self.buttons:
+            memory = self._incidents.memory.buttons[button.id]
+            latched = reading.latched[button.input]
+            if latched and not memory.latched and not memory.since_latch:
+                memory.told = not memory.active
+                events += self._incidents.press(button.id, now)
+            memory.latched = latched
+            memory.since_latch = memory.since_latch and latched
         return events
 
     def _module_restarted(self, button: str, count: int, now: Instant) -> list[Event]:

@@ -19,6 +19,11 @@ class ButtonMemory(BaseModel):
     seen: int = 0
     # The counter told of a press before the level could: the next reply only shows it.
     told: bool = False
+    # Presses of a button that chatters, counted and not yet told.
+    untold: int = 0
+    # Its latch has been told of and was not seen clear since; pressed by level since it was clear.
+    latched: bool = False
+    since_latch: bool = False
     # Pressed inside a test window, and not let go since.
     testing: bool = False
     # What is wrong with the button itself, by what will clear it.

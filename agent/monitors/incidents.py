@@ -34,11 +34,10 @@ class AlarmRefusedError(Exception):
 
 
 class _Rhythm:
-    """How often a button was pressed lately, and the presses not yet told one by one."""
+    """How often a button was pressed lately."""
 
     def __init__(self) -> None:
         self.at: deque[float] = deque()
-        self.untold = 0
         self.summary_due = 0.0
 
     def lately(self, now: Instant) -> int:
@@ -53,6 +52,8 @@ class Incidents:
 
     def __init__(self, buttons: Sequence[Button], memory: AlarmMemory) -> None:
         self.memory = memory
+        # Set when something was remembered that no event tells of.
+        self.unsaved = False
         self.window = TestWindow(memory)
         self._buttons: Mapping[str, Button] = {button.id: button for button in buttons}
         self._rhythms = {button.id: _Rhythm() for button in buttons}
@@ -188,7 +189,7 @@ class Incidents:
 
     # -- what people do
 
-    def reset(self, button: str, now: Instant, *, known: bool, by: str, reason: str) -> Event:
+    def reset(self, button: str, now: Instant, *, known: bool, by: str, reason: str) -> list[Event]:
         """Close the open incident of a button. Raises AlarmRefusedError.
 
         With its input `known` and at rest; otherwise only with a reason, which is on record.
@@ -202,9 +203,10 @@ class Incidents:
             raise AlarmRefusedError("alarm.still_pressed", button)
         if not known and not reason.strip():
             raise AlarmRefusedError("alarm.reason_needed", button)
-        closed = self._event("closed", button, now, by=by, reason=None if known else reason)
+        told = self._counted(button, now)
+        told.append(self._event("closed", button, now, by=by, reason=None if known else reason))
         memory.incident, memory.presses, memory.acknowledged_by = None, 0, None
-        return closed
+        return told
 
     def acknowledge(self, incident: int, now: Instant, *, by: str) -> tuple[str, list[Event]]:
         """Note that somebody at the county has seen an incident; the same again changes nothing.
@@ -307,7 +309,8 @@ class Incidents:
         calm = rhythm.lately(now) <= CHATTER_PRESSES and CHATTER not in memory.faults
         if opens or calm:
             return [told]
-        rhythm.untold += 1
+        memory.untold += 1
+        self.unsaved = True
         begun = self.fault(button, CHATTER, Cause(code="alarm.chatter"), now)
         if begun:
             rhythm.summary_due = now.monotonic + SUMMARY_SECONDS
@@ -321,9 +324,14 @@ class Incidents:
         if not over and now.monotonic < rhythm.summary_due:
             return []
         rhythm.summary_due = now.monotonic + SUMMARY_SECONDS
-        count, rhythm.untold = rhythm.untold, 0
-        events = [self._event("presses", button, now, count=count)] if count else []
+        events = self._counted(button, now)
         return events + (self.mended(button, CHATTER, now) if over else [])
+
+    def _counted(self, button: str, now: Instant) -> list[Event]:
+        """Tell of the presses that were only counted."""
+        memory = self.memory.buttons[button]
+        count, memory.untold = memory.untold, 0
+        return [self._event("presses", button, now, count=count)] if count else []
 
     def _event(
         self,

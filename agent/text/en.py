@@ -130,6 +130,8 @@ SENTENCES = {
     "config.tag_twice": "tag used twice: checkpoint {other} has it",
     "config.input_twice": "input used twice: button {other} has it",
     "config.cannot_supervise": "a digital input cannot supervise its wire: wiring must be nc or no",
+    "config.bus_differs": "{key} differs from that of {other} on the same port: all modules of a bus must agree",
+    "config.unit_twice": "unit used twice: {other} has it, on one bus every module needs its own",
     "config.zone_twice": "zone used twice: button {other} has it",
     "config.no_such_input": "module {module} has no such input, they count from 0 to {last}",
     "config.patrol_lacks": "the patrol is not complete, [[{key}]] is missing",

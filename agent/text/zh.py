@@ -127,6 +127,8 @@ SENTENCES = {
     "config.tag_twice": "标签重复：已由点位 {other} 使用",
     "config.input_twice": "输入口重复：已由按钮 {other} 使用",
     "config.cannot_supervise": "开关量输入无法监测断线，wiring 只能写 nc 或 no",
+    "config.bus_differs": "{key} 与同一串口上的 {other} 不同：同一条总线上的模块必须一致",
+    "config.unit_twice": "站号重复：已由 {other} 使用，同一条总线上站号不能相同",
     "config.zone_twice": "防区重复：已由按钮 {other} 使用",
     "config.no_such_input": "模块 {module} 没有这个输入口，编号从 0 到 {last}",
     "config.patrol_lacks": "巡更配置不完整，缺少 [[{key}]]",

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from agent.clock import SystemClock
 from agent.store.login_budget import FileLoginBudget
-from drivers.alarm.modbus import ModbusDriver, ModbusSettings
+from drivers.alarm.modbus import ModbusSettings
+from drivers.alarm.modbus_bus import ModbusBus
 from drivers.alarm.modem_lines import ModemLinesDriver, ModemLinesSettings
 from drivers.alarm.surgard import SurgardDriver, SurgardSettings
 from drivers.base import Clock, Driver
@@ -111,7 +112,7 @@ class ModbusRig:
             reply_timeout_seconds=0.1,
             worst_turnaround_seconds=0.1,
         )
-        return ModbusDriver(settings, clock)
+        return ModbusBus([settings], clock)
 
     def plug(self) -> None:
         self._simulator.start()

@@ -11,10 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from agent.clock import SystemClock
-from drivers.alarm.modbus import ModbusDriver, ModbusSettings
+from drivers.alarm.modbus import ModbusSettings
+from drivers.alarm.modbus_bus import ModbusBus
 from drivers.errors import BusyError, DeviceTimeoutError, PortLostError, ProtocolError
 from drivers.readings import ContactsReading, PressCountsReading, Reading
 from simulators.modbus import ModbusSimulator
+from simulators.modbus_memory import LATCHES_AT, PACKED_AT
 from simulators.truth import Truth
 
 CLOCK = SystemClock()
@@ -30,7 +32,7 @@ def module(tmp_path: Path) -> Iterator[ModbusSimulator]:
 
 
 @pytest.fixture
-def driver(module: ModbusSimulator) -> Iterator[ModbusDriver]:
+def driver(module: ModbusSimulator) -> Iterator[ModbusBus]:
     settings = ModbusSettings(
         id="io",
         port=str(module.line.path),
@@ -38,23 +40,23 @@ def driver(module: ModbusSimulator) -> Iterator[ModbusDriver]:
         press_counters_at=0,
         worst_turnaround_seconds=0.5,
     )
-    driver = ModbusDriver(settings, CLOCK)
+    driver = ModbusBus([settings], CLOCK)
     driver.open()
     yield driver
     driver.close()
 
 
-def poll(driver: ModbusDriver, seconds: float = 3.0) -> list[Reading]:
+def poll(driver: ModbusBus, seconds: float = 3.0) -> list[Reading]:
     return list(driver.poll(deadline=CLOCK.monotonic() + seconds))
 
 
-def inputs(driver: ModbusDriver) -> tuple[bool, ...]:
+def inputs(driver: ModbusBus) -> tuple[bool, ...]:
     reading = poll(driver)[0]
     assert isinstance(reading, ContactsReading)
     return reading.inputs
 
 
-def test_inputs_and_counters_are_read(module: ModbusSimulator, driver: ModbusDriver) -> None:
+def test_inputs_and_counters_are_read(module: ModbusSimulator, driver: ModbusBus) -> None:
     module.press(2)
     first, second = poll(driver)
     assert isinstance(first, ContactsReading)
@@ -65,7 +67,7 @@ def test_inputs_and_counters_are_read(module: ModbusSimulator, driver: ModbusDri
 
 @pytest.mark.parametrize("fault", ["garble", "truncate"])
 def test_one_spoilt_reply_is_asked_for_again(
-    module: ModbusSimulator, driver: ModbusDriver, fault: str
+    module: ModbusSimulator, driver: ModbusBus, fault: str
 ) -> None:
     module.press(0)
     module.spoil(fault)
@@ -73,7 +75,7 @@ def test_one_spoilt_reply_is_asked_for_again(
 
 
 def test_two_garbled_replies_are_an_error_that_names_the_module(
-    module: ModbusSimulator, driver: ModbusDriver
+    module: ModbusSimulator, driver: ModbusBus
 ) -> None:
     module.spoil("garble", "garble")
     with pytest.raises(ProtocolError, match=r"alarm module io, unit 1 on .*garbled"):
@@ -81,14 +83,14 @@ def test_two_garbled_replies_are_an_error_that_names_the_module(
     assert inputs(driver) == (False,) * 8
 
 
-def test_exception_6_is_busy(module: ModbusSimulator, driver: ModbusDriver) -> None:
+def test_exception_6_is_busy(module: ModbusSimulator, driver: ModbusBus) -> None:
     module.spoil("busy")
     with pytest.raises(BusyError):
         poll(driver)
 
 
 def test_a_late_reply_is_never_taken_for_the_next_answer(
-    module: ModbusSimulator, driver: ModbusDriver
+    module: ModbusSimulator, driver: ModbusBus
 ) -> None:
     """The trap of RTU: the late "at rest" arrives after the button was pressed."""
     inputs(driver)
@@ -100,7 +102,7 @@ def test_a_late_reply_is_never_taken_for_the_next_answer(
 
 
 def test_a_silent_module_costs_no_more_than_the_deadline(
-    module: ModbusSimulator, driver: ModbusDriver
+    module: ModbusSimulator, driver: ModbusBus
 ) -> None:
     module.dead = True
     started = CLOCK.monotonic()
@@ -110,7 +112,7 @@ def test_a_silent_module_costs_no_more_than_the_deadline(
 
 
 def test_a_pulled_adapter_is_a_lost_port_and_comes_back(
-    module: ModbusSimulator, driver: ModbusDriver
+    module: ModbusSimulator, driver: ModbusBus
 ) -> None:
     inputs(driver)
     module.line.unplug()
@@ -130,7 +132,7 @@ def test_a_pace_slower_than_silence_is_refused() -> None:
 
 
 def test_counters_are_read_at_their_own_pace_and_at_once_after_opening(
-    module: ModbusSimulator, driver: ModbusDriver
+    module: ModbusSimulator, driver: ModbusBus
 ) -> None:
     assert [type(one) for one in poll(driver)] == [ContactsReading, PressCountsReading]
     assert [type(one) for one in poll(driver)] == [ContactsReading]
@@ -138,7 +140,7 @@ def test_counters_are_read_at_their_own_pace_and_at_once_after_opening(
     assert [type(one) for one in poll(driver)] == [ContactsReading, PressCountsReading]
 
 
-def test_nobody_else_can_open_the_line(module: ModbusSimulator, driver: ModbusDriver) -> None:
+def test_nobody_else_can_open_the_line(module: ModbusSimulator, driver: ModbusBus) -> None:
     """Root may open a port held with TIOCEXCL (tty_ioctl(4)), so root asks for the flag."""
     inputs(driver)
     held = array.array("i", [0])
@@ -151,10 +153,14 @@ def test_nobody_else_can_open_the_line(module: ModbusSimulator, driver: ModbusDr
     assert held[0] == 1
 
 
-def mbpoll(path: Path, *arguments: str) -> str:
+def mbpoll(path: Path, *arguments: str, values: tuple[str, ...] = ()) -> str:
     command = ["mbpoll", "-m", "rtu", "-a", "1", "-b", "19200", "-P", "none", "-0", "-1"]
     done = subprocess.run(
-        [*command, *arguments, str(path)], capture_output=True, text=True, timeout=20, check=False
+        [*command, *arguments, str(path), *values],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
     )
     return done.stdout + done.stderr
 
@@ -177,3 +183,19 @@ def test_libmodbus_reads_the_counters(module: ModbusSimulator) -> None:
 
 def test_libmodbus_hears_the_exception(module: ModbusSimulator) -> None:
     assert "Illegal data address" in mbpoll(module.line.path, "-t", "1", "-r", "0", "-c", "20")
+
+
+def test_libmodbus_sets_and_reads_coils_and_reads_holding_registers(
+    module: ModbusSimulator,
+) -> None:
+    def read(*arguments: str) -> list[str]:
+        said = mbpoll(module.line.path, *arguments)
+        return [line.split()[-1] for line in said.splitlines() if line.startswith("[")]
+
+    module.press(0)
+    assert read("-t", "4", "-r", "0", "-c", "1") == ["1"]
+    assert read("-t", "4", "-r", str(PACKED_AT), "-c", "1") == ["1"]
+    assert "Written 1" in mbpoll(module.line.path, "-t", "0", "-r", "2", values=("1",))
+    assert "Written 3" in mbpoll(module.line.path, "-t", "0", "-r", "4", values=("1", "0", "1"))
+    assert read("-t", "0", "-r", "0", "-c", "8") == ["0", "0", "1", "0", "1", "0", "1", "0"]
+    assert read("-t", "0", "-r", str(LATCHES_AT), "-c", "2") == ["1", "0"]

@@ -86,3 +86,23 @@ def test_a_press_that_opens_an_incident_is_told_whatever_the_button_does() -> No
     assert press_and_release(bench) == ["press"]
     assert (bench.state().incident, bench.state().presses) == (2, 1)
     assert press_and_release(bench) == []
+
+
+def test_what_was_counted_outlives_a_restart_and_a_reset() -> None:
+    bench = Bench()
+    bench.reply(False)
+    for _ in range(CHATTER_PRESSES + 5):
+        press_and_release(bench)
+    again = bench.restart()
+    assert [word[0] for word in again.tick()] == ["presses", "restored"]
+    assert data(again).count == 5
+    _, told = bench.monitor.reset("gate", bench.now(), by="uid:0")
+    assert [word[0] for word in said(told)] == ["presses", "closed"]
+    assert isinstance(told[0].data, AlarmEventData)
+    assert (told[0].data.count, told[0].data.incident) == (5, 1)
+
+
+def data(bench: Bench) -> AlarmEventData:
+    first = bench.events[0].data
+    assert isinstance(first, AlarmEventData)
+    return first

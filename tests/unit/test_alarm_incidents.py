@@ -13,9 +13,9 @@ def test_a_reset_at_rest_closes_and_the_next_press_opens_a_new_incident() -> Non
     bench.reply(False, seconds=1)
     incident, closed = bench.monitor.reset("gate", bench.now(), by="uid:1000")
     assert incident == 1
-    assert said([closed]) == [("closed", "gate", 1, 1)]
-    assert isinstance(closed.data, AlarmEventData)
-    assert (closed.data.by, closed.data.reason) == ("uid:1000", None)
+    assert said(closed) == [("closed", "gate", 1, 1)]
+    assert isinstance(closed[0].data, AlarmEventData)
+    assert (closed[0].data.by, closed[0].data.reason) == ("uid:1000", None)
     assert bench.state().incident is None
     assert bench.reply(True) == [("press", "gate", 2, 1)]
 
@@ -49,8 +49,8 @@ def test_with_its_line_in_trouble_a_reset_needs_a_reason_and_keeps_it() -> None:
     assert refusal(bench) == "alarm.reason_needed"
     assert refusal(bench, reason="  ") == "alarm.reason_needed"
     _, closed = bench.monitor.reset("gate", bench.now(), by="uid:0", reason="module replaced")
-    assert isinstance(closed.data, AlarmEventData)
-    assert closed.data.reason == "module replaced"
+    assert isinstance(closed[0].data, AlarmEventData)
+    assert closed[0].data.reason == "module replaced"
 
 
 def test_after_a_start_the_input_is_not_known_to_be_at_rest() -> None:

@@ -272,3 +272,15 @@ def test_an_incident_can_be_acknowledged_by_the_epoch_it_was_told_in(desk: Desk)
     assert desk.lane.acknowledge(strange, by="key:desk") == "command.other_epoch"
     told = AckData(incident=1, epoch=press["epoch"])
     assert desk.lane.acknowledge(told, by="key:desk") == "command.done"
+
+
+def test_a_press_that_is_only_counted_is_on_disk_too(desk: Desk) -> None:
+    for _ in range(15):
+        desk.monitor.incidents.press("gate", desk.lane._now())
+        desk.monitor.memory.buttons["gate"].active = False
+    desk.reply(True)
+    told = [what for what, _ in desk.said()]
+    assert told == ["started"]  # the sixteenth was counted
+    desk.disk.stop()
+    kept = AlarmStore(SickDatabase(desk.path)).start().buttons["gate"]
+    assert (kept.presses, kept.untold) == (16, 6)

@@ -62,7 +62,7 @@ def test_an_incident_over_a_cut_line_is_closed_only_with_a_reason() -> None:
     with pytest.raises(AlarmRefusedError, match="reason_needed"):
         bench.monitor.reset("loop", bench.now(), by="uid:0")
     incident, closed = bench.monitor.reset("loop", bench.now(), by="uid:0", reason="cable renewed")
-    assert (incident, said([closed])[0][0]) == (1, "closed")
+    assert (incident, said(closed)[0][0]) == (1, "closed")
 
 
 def test_a_trouble_that_outlives_a_restart_is_told_once() -> None:
