@@ -8,9 +8,11 @@ from dataclasses import replace
 import structlog
 
 from agent.county.commands import AckData, TestCommand
-from agent.county.contract import AlarmEventData, Event
+from agent.county.contract import AlarmEventData, ButtonState, Event, State
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
+from agent.guard import Stage
+from agent.guard_post import GuardPost
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.incidents import AlarmRefusedError
@@ -43,7 +45,9 @@ class AlarmLane:
         *,
         announce: Callable[[Event], None],
         confirming: Mapping[str, Confirming],
+        guard: GuardPost,
     ) -> None:
+        self._guard = guard
         self._announce_other = announce
         self._confirming = confirming
         self._monitor = monitor
@@ -57,18 +61,22 @@ class AlarmLane:
         self._announced = False
         self._again_at = 0.0
         self._presses: dict[str, Row] = {}
+        # Rows the disk refused at first; what a row's confirmation is owed to.
+        self._refused: list[str] = []
+        self._owed: dict[str, tuple[str, str]] = {}
 
     def handle(self, reading: Reading) -> None:
         """Judge one reading and deliver what happened."""
         now = self._now()
         if not self._announced:
             self._announce(now)
-        self._deliver(self._monitor.observe(reading, now))
+        asks = _token_of(reading)
+        self._deliver(self._monitor.observe(reading, now), asks)
         if self._monitor.incidents.unsaved:
             self._store.save((), self._monitor.memory)
         self._monitor.incidents.unsaved = False
-        if isinstance(reading, ReceiverReading | LatchesReading):
-            self._confirm(reading.device_id, reading.token)
+        if asks is not None:
+            self._confirm(*asks)
 
     def tick(self) -> None:
         """Notice silence, keep the memory fresh, send states."""
@@ -82,6 +90,10 @@ class AlarmLane:
             if self._store.outbox.numbers.void is not None:
                 self._deliver([self._monitor.void(now, self._store.outbox.numbers.void)])
         self._deliver(self._monitor.tick(now))
+        if self._refused and not self._store.outbox.unsaved:
+            while self._refused:  # the disk has taken them with a later commit
+                self._guard.recorded(self._refused.pop())
+        self._guard.tick(self._monitor.memory, self._presses, now.monotonic)
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
@@ -172,7 +184,15 @@ class AlarmLane:
         # Whatever it led to was put before: this commit holds it, also when the first one failed.
         self._store.save((), self._monitor.memory).add_done_callback(stored)
 
-    def _deliver(self, happened: Sequence[Event]) -> None:
+    def sent(self, row: str) -> None:
+        """Note that a broker has taken an alarm event for somebody. Any thread may call."""
+        self._guard.sent(row)
+        device, token = self._owed.pop(row, ("", ""))
+        if device in self._confirming:
+            self._confirming[device].confirm(token)
+
+    def _deliver(self, happened: Sequence[Event], asks: tuple[str, str] | None = None) -> None:
+        """Store, then send. `asks`: the device, and its token, that waits to hear it is owned."""
         events = [event for event in happened if isinstance(event.data, AlarmEventData)]
         for event in happened:
             if not isinstance(event.data, AlarmEventData):
@@ -183,13 +203,30 @@ class AlarmLane:
         rows = [
             self._composer.event(event, Lane.ALARM, "alarm", outbox.number()) for event in events
         ]
-        durable = self._committed(self._store.save(rows, self._monitor.memory))
+        saved = self._store.save(rows, self._monitor.memory)
+        durable = self._committed(saved)
+        if asks is not None and not outbox.database.durable:
+            # A store in memory owns nothing, yet a receiver that never hears us is deaf in the
+            # end: what the broker has taken is owned too.
+            self._owed[rows[-1].id] = asks
         for event, row in zip(events, rows, strict=True):
             self._publisher.offer(replace(row, durable=durable))
-            if _opens_or_joins(event):
-                self._presses[event.subject] = replace(row, durable=durable)
+            incident = _incident_of_press(event)
+            if incident is not None:
+                press = self._presses[event.subject] = replace(row, durable=durable)
+                self._guard.pressed(press, event.subject, incident, self._clock.monotonic())
             log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
+        if not durable and outbox.database.durable:
+            saved.add_done_callback(lambda done: self._recorded_late(rows, done))
+        self._guard.tick(self._monitor.memory, self._presses, self._clock.monotonic())
         self._send_states(self._now())
+
+    def _recorded_late(self, rows: Sequence[Row], done: "Future[None]") -> None:
+        if done.exception() is not None:
+            self._refused += [row.id for row in rows]
+            return
+        for row in rows:
+            self._guard.recorded(row.id)
 
     def _committed(self, saved: "Future[None]") -> bool:
         try:
@@ -203,13 +240,31 @@ class AlarmLane:
         return self._store.outbox.database.durable
 
     def _send_states(self, now: Instant) -> None:
-        due = self._board.due(self._monitor.states(now))
+        due = self._board.due(
+            _with_stage(state, self._guard.stages) for state in self._monitor.states(now)
+        )
         self._publisher.offer_states([self._composer.state(state) for state in due])
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())
 
 
-def _opens_or_joins(event: Event) -> bool:
+def _incident_of_press(event: Event) -> int | None:
+    """Return the incident that a live press opens or joins."""
     data = event.data
-    return isinstance(data, AlarmEventData) and data.what == "press" and data.incident is not None
+    return data.incident if isinstance(data, AlarmEventData) and data.what == "press" else None
+
+
+def _with_stage(state: State, stages: Mapping[str, Stage]) -> State:
+    """Add what the guard is told of a button."""
+    if not isinstance(state.data, ButtonState):
+        return state
+    data = state.data.model_copy(update={"guard": stages.get(state.id, "off")})
+    return state.model_copy(update={"data": data})
+
+
+def _token_of(reading: Reading) -> tuple[str, str] | None:
+    """Return device and token of a reading that its device keeps until we own it."""
+    if isinstance(reading, ReceiverReading | LatchesReading):
+        return reading.device_id, reading.token
+    return None

@@ -26,6 +26,8 @@ from agent.credentials import CredentialError, Credentials
 from agent.duties import duty_states
 from agent.equipment import Equipment
 from agent.findings import Cause
+from agent.guard import Guard
+from agent.guard_post import GuardPost
 from agent.inventory import inventory, not_fitted
 from agent.liveness import Liveness
 from agent.loop import Loop
@@ -108,7 +110,7 @@ class App:
             self.liveness,
             self._problems,
             clock.now(),
-            lambda: self._status.refused,
+            self._status,
             can_be_acknowledged=bool(site.county_key) or not site.configured("alarm"),
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
@@ -131,13 +133,19 @@ class App:
             self._equipment.remember,
         )
         self._watch.announce(self._started())
+        outputs = [one for module in self._site.alarm_module for one in module.guard_outputs]
+        can_be_acknowledged = bool(self._site.county_key)
+        signs = Guard(self._site.guard, outputs, can_be_acknowledged=can_be_acknowledged)
+        guard = GuardPost(signs, self._equipment.outputs, self._publisher)
         alarm = AlarmLane(
             AlarmMonitor(self._site.alarm_equipment, memory),
             self._alarm_store,
             *shared,
             announce=self._watch.announce,
             confirming=self._equipment.confirming,
+            guard=guard,
         )
+        self._publisher.on_sent = alarm.sent
         self._publisher.on_connected = partial(_all, self._board.forget_sent, alarm.connected)
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)

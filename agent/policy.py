@@ -75,6 +75,62 @@ class AlarmEquipment(DeviceSettings):
     receivers: tuple[AlarmReceiver, ...] = ()
 
 
+Pattern = Literal["off", "on", "slow", "fast", "double"]
+
+
+class Patterns(DeviceSettings):
+    """What an output shows at each stage of an alarm; without an alarm it is off."""
+
+    pressed: Pattern
+    recorded: Pattern
+    sent: Pattern
+    acknowledged: Pattern
+    telephone: Pattern
+
+    def of(self, stage: str) -> Pattern:
+        """Return the pattern of a stage."""
+        return "off" if stage == "off" else getattr(self, stage)
+
+
+class LampPatterns(Patterns):
+    """Lit once the county has seen it; the double flash asks for the telephone."""
+
+    pressed: Pattern = "fast"
+    recorded: Pattern = "fast"
+    sent: Pattern = "slow"
+    acknowledged: Pattern = "on"
+    telephone: Pattern = "double"
+
+
+class BuzzerPatterns(Patterns):
+    """Silent once the county has seen it."""
+
+    pressed: Pattern = "fast"
+    recorded: Pattern = "fast"
+    sent: Pattern = "slow"
+    acknowledged: Pattern = "off"
+    telephone: Pattern = "on"
+
+
+class GuardPolicy(DeviceSettings):
+    """[guard]: when the guard is to telephone, and what lamp and buzzer show."""
+
+    telephone_after_seconds: float = Field(default=10, gt=0, le=600)
+    acknowledge_within_seconds: float = Field(default=60, gt=0, le=3600)
+    lamp: LampPatterns = LampPatterns()
+    buzzer: BuzzerPatterns = BuzzerPatterns()
+
+
+class GuardOutput(DeviceSettings):
+    """A lamp or buzzer on an output of an alarm module; `output` counts from 0."""
+
+    id: str
+    name: str
+    output: int = Field(ge=0)
+    shows: Literal["alarm", "buzzer", "county_link"]
+    module: str = ""
+
+
 class Channel(DeviceSettings):
     """One watched input of a recorder; `number` is the one on the recorder's screen."""
 

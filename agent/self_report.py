@@ -5,6 +5,7 @@ from datetime import datetime
 
 from agent import __version__
 from agent.county.contract import AgentState, State
+from agent.county.site_status import SiteStatus
 from agent.findings import Cause, Verdict
 from agent.liveness import Liveness
 from agent.store.outbox import Outbox
@@ -22,7 +23,7 @@ class SelfReport:
         liveness: Liveness,
         settings_problems: Sequence[str],
         started_at: datetime,
-        refused: Callable[[], int],
+        status: SiteStatus,
         *,
         can_be_acknowledged: bool,
     ) -> None:
@@ -31,7 +32,7 @@ class SelfReport:
         self._liveness = liveness
         self._settings_problems = settings_problems
         self._started_at = started_at
-        self._refused = refused
+        self._status = status
         self._can_be_acknowledged = can_be_acknowledged
         self.faults: Callable[[], Sequence[str]] = tuple
 
@@ -74,8 +75,10 @@ class SelfReport:
             if outbox.unsaved:
                 causes.append(("agent.disk_refuses", f"{database.path.name}: {outbox.unsaved}"))
         causes += [("agent.disk_slow", what) for what in self._slow()]
-        if self._refused():
-            causes.append(("agent.refused_by_broker", str(self._refused())))
+        if self._status.refused:
+            causes.append(("agent.refused_by_broker", str(self._status.refused)))
+        if self._status.self_test == "failed":
+            causes.append(("agent.selftest_failed", self._status.self_test_detail))
         if not self._can_be_acknowledged:
             causes.append(("agent.no_county_key", ""))
         causes += [("agent.fault", where) for where in self.faults()]

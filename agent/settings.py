@@ -10,6 +10,7 @@ from agent.policy import (
     AlarmEquipment,
     Button,
     Checkpoint,
+    GuardPolicy,
     HostPolicy,
     PatrolPolicy,
     PicturePolicy,
@@ -188,6 +189,7 @@ class SiteSettings(DeviceSettings):
     alarm_module: tuple[AlarmModule, ...] = ()
     alarm_loop: tuple[AlarmLoop, ...] = ()
     alarm_receiver: tuple[Receiver, ...] = ()
+    guard: GuardPolicy = GuardPolicy()
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()

@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from agent.policy import (
     AlarmInputs,
     AlarmReceiver,
     Button,
     Contact,
+    GuardOutput,
     WiredButton,
     Wiring,
     ZoneButton,
@@ -15,6 +18,7 @@ from agent.settings_types import Id, Text
 from drivers.alarm.modbus import ModbusSettings
 from drivers.alarm.modem_lines import ModemLinesSettings
 from drivers.alarm.surgard import SILENT_INTERVALS, SurgardSettings
+from drivers.base import DeviceSettings
 
 # The polls a second at which a press of 60 ms cannot fall between two.
 SHORT_PRESS_POLLS = 20.0
@@ -34,6 +38,15 @@ class SiteContact(Contact):
     name: Text
 
 
+class SiteOutput(DeviceSettings):
+    """[[alarm_module.output]]: a lamp or a buzzer for the guard."""
+
+    id: Id
+    name: Text
+    output: int = Field(ge=0, le=63)
+    shows: Literal["alarm", "buzzer", "county_link"]
+
+
 class AlarmModule(ModbusSettings):
     """[[alarm_module]]: a contact module and the buttons wired to it."""
 
@@ -42,6 +55,14 @@ class AlarmModule(ModbusSettings):
     port: Text
     button: tuple[SiteButton, ...] = ()
     contact: tuple[SiteContact, ...] = ()
+    output: tuple[SiteOutput, ...] = ()
+
+    @property
+    def guard_outputs(self) -> tuple[GuardOutput, ...]:
+        """Return its lamps and buzzers, each with its module."""
+        return tuple(
+            GuardOutput(**{**output.model_dump(), "module": self.id}) for output in self.output
+        )
 
     @property
     def sees_short_presses(self) -> bool:

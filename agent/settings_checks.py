@@ -77,6 +77,8 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
             yield button.id, button.id, ("alarm_module", index, "button", number, "id")
         for number, contact in enumerate(module.contact):
             yield contact.id, contact.id, ("alarm_module", index, "contact", number, "id")
+        for number, output in enumerate(module.output):
+            yield output.id, output.id, ("alarm_module", index, "output", number, "id")
     for index, loop in enumerate(site.alarm_loop):
         yield loop.id, loop.id, ("alarm_loop", index, "id")
     for index, receiver in enumerate(site.alarm_receiver):
@@ -163,6 +165,15 @@ def _inputs(site: SiteSettings) -> Iterator[Problem]:
             if used >= module.inputs:
                 params = {"module": module.id, "last": module.inputs - 1}
                 yield Problem(code="config.no_such_input", params=params, path=path, device=device)
+        lamps = [
+            (output.output, output.id, ("alarm_module", index, "output", number, "output"))
+            for number, output in enumerate(module.output)
+        ]
+        yield from _unique("config.output_twice", lamps)
+        for used, device, path in lamps:
+            if used >= module.outputs:
+                params = {"module": module.id, "outputs": module.outputs}
+                yield Problem(code="config.no_such_output", params=params, path=path, device=device)
         for number, button in enumerate(module.button):
             if button.wiring == "supervised":
                 # One digital input cannot tell rest from a short, or a press from a cut wire.

@@ -205,6 +205,9 @@ class ButtonState(StateData):
     position: Literal["unknown", "rest", "pressed", "trouble", "tamper"]
     wiring: Literal["supervised", "nc", "no"]
     link: Literal["unknown", "up", "down"] = Field(description="the line to its device")
+    guard: Literal["off", "pressed", "recorded", "sent", "acknowledged", "telephone"] = Field(
+        default="off", description="what lamp and buzzer tell the guard of an open incident"
+    )
     in_test: bool = Field(description="a test window covers it: presses are marked `test`")
     incident: int | None = Field(description="open incident; null: none")
     presses: int = Field(description="presses of the open incident")

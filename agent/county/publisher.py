@@ -10,6 +10,7 @@ import structlog
 
 from agent.county.lane_queue import LaneQueue
 from agent.county.messages import Composer
+from agent.county.self_test import NO_MATCHING_SUBSCRIBERS, SelfTest
 from agent.county.session import Login, Session
 from agent.county.site_status import SiteStatus
 from agent.liveness import Beat
@@ -29,6 +30,7 @@ STEADY_SECONDS = 5.0
 # While an alarm waits, a broker is tried this often, whatever the back-off says.
 URGENT_SECONDS = 3.0
 REFUSED_SECONDS = 30.0
+UNHEARD_SECONDS = 5.0
 # MQTT 5.0, 3.4.2.1: unspecified, implementation specific, quota exceeded: may pass another time.
 MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
 
@@ -39,6 +41,7 @@ log = structlog.get_logger()
 class _InFlight:
     row: Row | None  # None: status or about, which no store keeps
     since: float
+    is_self_test: bool = False
 
 
 class Publisher:
@@ -59,6 +62,8 @@ class Publisher:
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
+        # Told on the publisher's thread: somebody at the broker gets this alarm.
+        self.on_sent: Callable[[str], None] = lambda _: None
         self._brokers = list(brokers)
         self._login = login
         self._composer = composer
@@ -77,6 +82,7 @@ class Publisher:
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
         self._session_since = 0.0
+        self._self_test = SelfTest(composer.topics)
         self._in_flight: dict[int, _InFlight] = {}
         self._try_again_at = 0.0
         self._failures = 0
@@ -125,6 +131,11 @@ class Publisher:
         session = self._session
         return session is not None and session.up
 
+    @property
+    def trusted(self) -> bool:
+        """Tell whether the connected broker has given back what we published."""
+        return self.connected and self._self_test.result == "passed"
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.wait(0.25)
@@ -149,7 +160,7 @@ class Publisher:
             return
         self._collect_acks(session)
         while session.received:
-            self.on_command(*session.received.popleft())
+            self._received(*session.received.popleft(), now)
         if session.ended is not None or not session.alive:
             self._drop(session.ended or "network thread died")
         elif not session.up:
@@ -159,6 +170,7 @@ class Publisher:
             self._drop("no confirmation from the broker")
         else:
             self._birth(session, now)
+            self._test_round_trip(session, now)
             for queue in self._queues.values():
                 queue.take_back(now)
                 queue.fill(self._flying(), self._wake.set)
@@ -168,11 +180,12 @@ class Publisher:
 
     def _connect(self, now: float) -> None:
         address = self._brokers[0]
+        self._self_test = SelfTest(self._composer.topics)
         self._session = Session(
             address,
             self._login,
             self._status.will(),
-            self._composer.topics.commands,
+            (self._composer.topics.commands, self._self_test.topic),
             self._wake.set,
             mqtt5=self._mqtt5_next,
         )
@@ -225,6 +238,30 @@ class Publisher:
             > (ALARM_ACK_SECONDS if entry.row and entry.row.lane is Lane.ALARM else ACK_SECONDS)
             for entry in self._in_flight.values()
         )
+
+    def _received(self, topic: str, payload: bytes, retained: bool, now: float) -> None:
+        if topic == self._self_test.topic:
+            self._self_test.heard(payload, retained=retained, now=now)
+        else:
+            self.on_command(topic, payload, retained)
+
+    def _test_round_trip(self, session: Session, now: float) -> None:
+        """See that what we publish comes back; the county hears of it when that changes."""
+        test = self._self_test
+        if test.topic in session.refused_filters:
+            session.refused_filters.remove(test.topic)
+            test.refused(now)
+        test.tick(now)
+        if test.result != self._status.self_test:
+            if test.result == "failed":
+                log.error("round trip failed", why=test.detail)
+            self._status.self_test, self._status.self_test_detail = test.result, test.detail
+            self._own.append(self._status.online)
+        payload = test.message(now)
+        if payload is not None:
+            mid = session.publish(test.topic, payload, retain=False)
+            if mid is not None:
+                self._in_flight[mid] = _InFlight(None, now, is_self_test=True)
 
     def _birth(self, session: Session, now: float) -> None:
         if not self._was_up:
@@ -310,13 +347,22 @@ class Publisher:
             if entry is None:
                 continue
             refused = reason is not None and reason.is_failure
-            if entry.row is None:
+            value = reason.value if reason is not None else 0
+            if entry.is_self_test:
+                self._self_test.confirmed(value, self._clock.monotonic())
+            elif entry.row is None:
                 if refused:
                     self._refused_own(str(reason))
             elif reason is not None and refused:
                 self._refused(entry.row, str(reason), later=reason.value in MAY_PASS_LATER)
+            elif entry.row.lane is Lane.ALARM and value == NO_MATCHING_SUBSCRIBERS:
+                # Taken and dropped: nobody listens. An alarm is said until somebody does.
+                until = self._clock.monotonic() + UNHEARD_SECONDS
+                self._alarms.postpone(entry.row, until)
             elif entry.row.lane is not Lane.STATE:
                 done[entry.row.lane].append(entry.row.id)
+                if entry.row.lane is Lane.ALARM:
+                    self.on_sent(entry.row.id)
         at = self._clock.now().timestamp()
         for lane, queue in self._queues.items():
             if done[lane]:

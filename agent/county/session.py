@@ -9,7 +9,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class Session:
         address: tuple[str, int],
         login: Login,
         will: tuple[str, bytes],
-        commands: str,
+        filters: Sequence[str],
         wake: Callable[[], None],
         *,
         mqtt5: bool,
@@ -70,7 +70,10 @@ class Session:
         self._retain_available = True
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
-        self._commands = commands
+        self._filters = filters
+        # Filters the broker refused to subscribe us to; 3.1.1 and mosquitto grant what they filter.
+        self.refused_filters: list[str] = []
+        self._asked: dict[int, str] = {}
         self._wake = wake
         self._network_thread: threading.Thread | None = None
         self._client = mqtt.Client(
@@ -94,6 +97,7 @@ class Session:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         client.on_socket_open = self._on_socket_open
 
     def start(self) -> None:
@@ -169,7 +173,9 @@ class Session:
             self.refused_version = "protocol version" in str(reason).lower()
             self._end(f"refused: {reason}")
         else:
-            self._client.subscribe(self._commands, qos=1)  # anew on every connection
+            for one in self._filters:  # anew on every connection
+                _, mid = self._client.subscribe(one, qos=1)
+                self._asked[mid or 0] = one
             self.up = True
             self._wake()
 
@@ -182,6 +188,14 @@ class Session:
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         self.acks.append((mid, reason))
         self._wake()
+
+    def _on_subscribe(
+        self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any
+    ) -> None:
+        asked = self._asked.pop(mid, None)
+        if asked is not None and any(reason.is_failure for reason in reasons):
+            self.refused_filters.append(asked)
+            self._wake()
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
         self.received.append((message.topic, bytes(message.payload), message.retain))

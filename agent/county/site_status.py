@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from agent import __version__
 from agent.county.contract import utc
 from agent.county.messages import Composer
+from agent.county.self_test import Result
 from agent.county.session import Session
 from agent.store.outbox import Outbox
 from drivers.base import Clock
@@ -23,6 +24,8 @@ class SiteStatus:
     ) -> None:
         self.protocol = "none"
         self.refused = 0
+        self.self_test: Result = "running"
+        self.self_test_detail = ""
         self.problems: Callable[[], Sequence[str]] = tuple
         self._composer = composer
         self._streams = streams
@@ -31,6 +34,7 @@ class SiteStatus:
 
     def connected(self, session: Session) -> None:
         """Note the protocol in use: 3.1.1 hides refusals, so the county is told."""
+        self.self_test = "running"
         self.protocol = "mqtt5" if session.mqtt5 else "mqtt3.1.1"
 
     def online(self) -> tuple[str, bytes]:
@@ -42,6 +46,7 @@ class SiteStatus:
             heads=heads,
             protocol=self.protocol,
             refused=self.refused,
+            self_test=self.self_test,
             unsaved=sum(stream.unsaved for stream in self._streams),
             problems=list(self.problems()),
         )

@@ -37,6 +37,11 @@ class Topics:
         """Return where the answer to a command goes; never retained."""
         return f"{self.root}/reply/{request}"
 
+    @property
+    def selftest(self) -> str:
+        """Return the one own topic that a site may read: what it says there must come back."""
+        return self.reply("selftest")
+
     def event(self, kind: str) -> str:
         """Return the events of one kind; never retained."""
         return f"{self.root}/event/{kind}"

@@ -174,6 +174,7 @@ SENTENCES: Mapping[str, str] = {
     "agent.store_set_aside": "the local store was corrupt; it was set aside and a new one begun: check the disk{detail}",
     "agent.disk_refuses": "the disk takes no data; events are in memory only: check its free space{detail}",
     "agent.disk_slow": "the disk has not answered for long{detail}",
+    "agent.selftest_failed": "the round trip failed ({detail}), what is sent may reach nobody: check the rights on reply/selftest at the broker",
     "agent.refused_by_broker": "the county's broker refused messages: check the account's rights{detail}",
     "agent.no_county_key": "no key of the county is set, so nobody can confirm having seen an alarm",
     "agent.settings": "the settings have a problem{detail}",

@@ -174,6 +174,7 @@ SENTENCES: Mapping[str, str] = {
     "agent.store_set_aside": "本地数据库损坏，已改名保留并新建：请检查磁盘{detail}",
     "agent.disk_refuses": "磁盘写不进去，事件只在内存里：请检查磁盘空间{detail}",
     "agent.disk_slow": "磁盘长时间没有响应{detail}",
+    "agent.selftest_failed": "往返测试失败（{detail}），发出的消息可能无人收到：请检查服务器对 reply/selftest 的读写权限",
     "agent.refused_by_broker": "县平台拒收了消息：请核对账号权限{detail}",
     "agent.no_county_key": "没有配置县平台的确认密钥，无法确认有人看到警情",
     "agent.settings": "配置有问题{detail}",

@@ -227,7 +227,7 @@ def test_alarms_have_room_left_while_events_wait_for_their_confirmation(sit: Sit
     site = sit(broker)
     for _ in range(40):
         site.event()
-    wait_until(lambda: broker.topics().count("event/agent") >= publisher_module.WINDOW - 2)
+    wait_until(lambda: broker.topics().count("event/agent") >= publisher_module.WINDOW - 3)
     site.press()
     wait_until(lambda: "event/alarm" in broker.topics())
     assert broker.topics().count("event/agent") <= publisher_module.WINDOW

@@ -14,9 +14,11 @@ from agent.county.commands import AckData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
+from agent.guard import Guard
+from agent.guard_post import GuardPost
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.incidents import AlarmRefusedError
-from agent.policy import AlarmEquipment, AlarmInputs, WiredButton
+from agent.policy import AlarmEquipment, AlarmInputs, GuardPolicy, WiredButton
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
@@ -48,6 +50,8 @@ SILENT_AFTER_SECONDS = 1.5
 class Listener:
     """Stands in for the publisher."""
 
+    trusted = False
+
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.positions: dict[str, str] = {}
@@ -61,6 +65,12 @@ class Listener:
             kind, name = row.topic.split("/")[-2:]
             if kind == "button":
                 self.positions[name] = json.loads(row.body)["data"]["position"]
+
+
+def no_guard(publisher: object) -> GuardPost:
+    """Return a guard post without lamps."""
+    guard = Guard(GuardPolicy(), (), can_be_acknowledged=True)
+    return GuardPost(guard, {}, cast(Publisher, publisher))
 
 
 class Gatehouse:
@@ -89,6 +99,7 @@ class Gatehouse:
             self.clock,
             announce=lambda _: None,
             confirming={},
+            guard=no_guard(self.listener),
         )
         self.saved = copy.deepcopy(self.oracle.__dict__)
         self.started = self.oracle.mono

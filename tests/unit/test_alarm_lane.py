@@ -16,8 +16,17 @@ from agent.county.contract import Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
+from agent.guard import Guard
+from agent.guard_post import GuardPost
 from agent.monitors.alarm import AlarmMonitor
-from agent.policy import AlarmEquipment, AlarmInputs, AlarmReceiver, WiredButton
+from agent.policy import (
+    AlarmEquipment,
+    AlarmInputs,
+    AlarmReceiver,
+    GuardOutput,
+    GuardPolicy,
+    WiredButton,
+)
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
@@ -35,8 +44,13 @@ SITE = AlarmEquipment(
 )
 
 
+LAMP = GuardOutput(id="lamp", name="Lamp", output=1, shows="alarm", module="io")
+
+
 class Counter:
     """Stands in for the publisher; notes at the moment of the offer what the disk held."""
+
+    trusted = True
 
     def __init__(self, path: Path) -> None:
         self.rows: list[Row] = []
@@ -65,6 +79,16 @@ class Receiver:
         self.confirmed.append(token)
 
 
+class Lamps:
+    """Stands in for a module's outputs."""
+
+    def __init__(self) -> None:
+        self.on: dict[int, bool] = {}
+
+    def set_output(self, output: int, *, on: bool) -> None:
+        self.on[output] = on
+
+
 class Desk:
     def __init__(self, directory: Path, disk: SickDatabase | None = None) -> None:
         self.path = directory / "alarms.db"
@@ -73,6 +97,9 @@ class Desk:
         self.counter = Counter(self.path)
         self.others: list[Event] = []
         self.receiver = Receiver()
+        self.lamps = Lamps()
+        guard = Guard(GuardPolicy(), [LAMP], can_be_acknowledged=True)
+        self.post = GuardPost(guard, {"io": self.lamps}, cast(Publisher, self.counter))
         memory = self.store.start(timeout=1.0)
         self.monitor = AlarmMonitor(SITE, memory)
         self.lane = AlarmLane(
@@ -84,6 +111,7 @@ class Desk:
             CLOCK,
             announce=self.others.append,
             confirming={"receiver": self.receiver},
+            guard=self.post,
         )
 
     def reply(self, active: bool) -> None:
@@ -284,3 +312,45 @@ def test_a_press_that_is_only_counted_is_on_disk_too(desk: Desk) -> None:
     desk.disk.stop()
     kept = AlarmStore(SickDatabase(desk.path)).start().buttons["gate"]
     assert (kept.presses, kept.untold) == (16, 6)
+
+
+def stage(desk: Desk) -> str:
+    return desk.post.stages["gate"]
+
+
+def test_the_guard_is_told_recorded_then_sent_and_a_full_disk_is_not_recorded(desk: Desk) -> None:
+    desk.reply(True)
+    assert desk.post.stages == {"gate": "recorded", "receiver": "off"}
+    desk.lane.sent(desk.counter.rows[-1].id)
+    desk.lane.tick()
+    assert desk.post.stages["gate"] == "sent"
+    states = [json.loads(row.body) for row in desk.counter.states]
+    told = [one["data"]["guard"] for one in states if one["subject"] == "gate"]
+    assert told[-1] == "sent"
+
+
+def test_a_press_the_disk_refused_is_recorded_once_the_disk_has_it(desk: Desk) -> None:
+    desk.reply(False)
+    desk.disk.full = True
+    desk.reply(True)
+    assert stage(desk) == "pressed"
+    desk.lane.tick()
+    assert stage(desk) == "pressed"
+    desk.disk.full = False
+    desk.store.save((), desk.monitor.memory).result(5)
+    desk.lane.tick()
+    assert stage(desk) == "recorded"
+
+
+def test_without_a_disk_a_receiver_is_answered_once_the_broker_has_its_alarm(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "state").write_text("in the way")
+    desk = Desk(tmp_path / "state")
+    desk.lane.handle(_line("t1"))
+    assert desk.said()[-1] == ("line", False)
+    desk.store.save((), desk.monitor.memory).result(5)
+    assert desk.receiver.confirmed == []
+    desk.lane.sent(desk.counter.rows[-1].id)
+    assert desk.receiver.confirmed == ["t1"]
+    desk.store.outbox.stop()

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.county.contract import AgentState
+from agent.county.messages import Composer
+from agent.county.site_status import SiteStatus
+from agent.county.topics import Topics
 from agent.findings import Verdict
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
@@ -171,9 +174,9 @@ def test_a_disk_that_hangs_does_not_report_alarms_as_durable(
 ) -> None:
     liveness = Liveness(clock)
     beat = liveness.beat("store alarms")
-    report = SelfReport(
-        outbox, outbox, liveness, (), clock.now(), lambda: 0, can_be_acknowledged=True
-    )
+    composer = Composer(Topics("county", "school"), clock, lambda: "ntp")
+    status = SiteStatus(composer, (outbox,), {}, clock)
+    report = SelfReport(outbox, outbox, liveness, (), clock.now(), status, can_be_acknowledged=True)
     assert durable(report)
     with beat.waiting(f"writing {disk.path.name}"):
         clock.advance(6)

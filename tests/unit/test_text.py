@@ -45,7 +45,7 @@ def test_chinese_is_chinese_and_english_is_not() -> None:
 
 def test_every_word_of_the_product_has_its_sentence() -> None:
     words = [*Verdict, *StreamLayer, *StreamFault]
-    for name in ("position", "word", "picture", "clock"):
+    for name in ("position", "word", "picture", "clock", "guard"):
         for model in (
             contract.ButtonState,
             contract.ContactState,
