@@ -74,6 +74,10 @@ class AlarmLane:
         self._deliver(self._monitor.observe(reading, now), asks)
         if self._monitor.incidents.unsaved:
             self._store.save((), self._monitor.memory)
+            if any(
+                self._guard.was_acknowledged(one) for one in self._monitor.incidents.unanswered()
+            ):
+                self._again_at = 0.0  # a press that is only counted asks for attention too
         self._monitor.incidents.unsaved = False
         if asks is not None:
             self._confirm(*asks)
@@ -93,7 +97,7 @@ class AlarmLane:
         if self._refused and not self._store.outbox.unsaved:
             while self._refused:  # the disk has taken them with a later commit
                 self._guard.recorded(self._refused.pop())
-        self._guard.tick(self._monitor.memory, self._presses, now.monotonic)
+        self._guard.tick(self._monitor.incidents.buttons, now.monotonic)
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             self._store.save((), self._monitor.memory)
@@ -171,6 +175,7 @@ class AlarmLane:
             press = self._presses.get(button) or self._store.newest_press(button, incident)
             if press is not None:
                 self._presses[button] = press
+                self._guard.announced(press, button)
                 self._publisher.offer(replace(press, again=True))
 
     def _confirm(self, device: str, token: str) -> None:
@@ -184,12 +189,15 @@ class AlarmLane:
         # Whatever it led to was put before: this commit holds it, also when the first one failed.
         self._store.save((), self._monitor.memory).add_done_callback(stored)
 
-    def sent(self, row: str) -> None:
-        """Note that a broker has taken an alarm event for somebody. Any thread may call."""
-        self._guard.sent(row)
+    def taken(self, row: str) -> None:
+        """Note that a broker has confirmed an alarm event. Any thread may call."""
         device, token = self._owed.pop(row, ("", ""))
         if device in self._confirming:
             self._confirming[device].confirm(token)
+
+    def sent(self, row: str) -> None:
+        """Note that a broker which gives back what it takes has it. Any thread may call."""
+        self._guard.sent(row)
 
     def _deliver(self, happened: Sequence[Event], asks: tuple[str, str] | None = None) -> None:
         """Store, then send. `asks`: the device, and its token, that waits to hear it is owned."""
@@ -218,7 +226,7 @@ class AlarmLane:
             log.info("alarm", device=event.subject, what=event.data.model_dump(exclude_none=True))
         if not durable and outbox.database.durable:
             saved.add_done_callback(lambda done: self._recorded_late(rows, done))
-        self._guard.tick(self._monitor.memory, self._presses, self._clock.monotonic())
+        self._guard.tick(self._monitor.incidents.buttons, self._clock.monotonic())
         self._send_states(self._now())
 
     def _recorded_late(self, rows: Sequence[Row], done: "Future[None]") -> None:

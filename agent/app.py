@@ -145,7 +145,7 @@ class App:
             confirming=self._equipment.confirming,
             guard=guard,
         )
-        self._publisher.on_sent = alarm.sent
+        self._publisher.on_taken, self._publisher.on_sent = alarm.taken, alarm.sent
         self._publisher.on_connected = partial(_all, self._board.forget_sent, alarm.connected)
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.monitors.alarm_memory import AlarmMemory
+from agent.monitors.alarm_memory import ButtonMemory
 from agent.policy import GuardOutput, GuardPolicy, Pattern
 
 Stage = Literal["off", "pressed", "recorded", "sent", "acknowledged", "telephone"]
@@ -19,13 +19,17 @@ DOUBLE = (True, False, True, False, False, False, False, False)
 
 @dataclass
 class _Alarm:
-    """One open incident: the press that asks for attention, and what became of it."""
+    """One open incident, and what became of its newest press.
+
+    `since` is when it began, or was pressed after an acknowledgement; `unsent_since` is that of
+    the oldest press of which nobody knows yet.
+    """
 
     since: float
+    unsent_since: float
     incident: int
     row: str
     recorded: bool
-    confirmed: bool = False
     sent: bool = False
 
 
@@ -45,33 +49,36 @@ class Guard:
         self._acknowledged: set[str] = set()
 
     def pressed(self, button: str, incident: int, row: str, at: float, *, recorded: bool) -> None:
-        """Note a press; one more of an incident that nobody has seen changes no deadline."""
+        """Note a press; one more that nobody has acknowledged leaves the first one's deadline."""
         alarm = self._alarms.get(button)
         if alarm is None or alarm.incident != incident or button in self._acknowledged:
-            self._alarms[button] = _Alarm(at, incident, row, recorded)
+            self._alarms[button] = _Alarm(at, at, incident, row, recorded)
             self._acknowledged.discard(button)
-        elif not alarm.confirmed:
-            alarm.row, alarm.recorded = row, recorded
+            return
+        if alarm.sent:
+            alarm.sent, alarm.unsent_since = False, at
+        alarm.row, alarm.recorded = row, recorded
 
     def recorded(self, row: str) -> None:
         """Note that a press has reached the disk after all."""
         for alarm in self._alarms.values():
             alarm.recorded = alarm.recorded or alarm.row == row
 
-    def confirmed(self, row: str) -> None:
-        """Note that a broker has taken a press for somebody."""
+    def announced(self, button: str, row: str) -> None:
+        """Note under which row an incident of before the restart is announced again."""
+        alarm = self._alarms.get(button)
+        if alarm is not None and not alarm.row:
+            alarm.row = row
+
+    def sent(self, row: str) -> None:
+        """Note that a broker which gives back what it takes has a press."""
         for alarm in self._alarms.values():
-            alarm.confirmed = alarm.confirmed or alarm.row == row
+            alarm.sent = alarm.sent or alarm.row == row
 
-    def stages(
-        self, memory: AlarmMemory, rows: Mapping[str, str], at: float, *, trusted: bool
-    ) -> Mapping[str, Stage]:
-        """Return the stage of every button; `rows` are the ids of the presses announced again.
-
-        `trusted`: the broker has given back what we published, so that its yes means something.
-        """
+    def stages(self, buttons: Mapping[str, ButtonMemory], at: float) -> Mapping[str, Stage]:
+        """Return the stage of every button; what is remembered of it says what is open."""
         stages: dict[str, Stage] = {}
-        for button, one in memory.buttons.items():
+        for button, one in buttons.items():
             if one.incident is None:
                 self._alarms.pop(button, None)
                 self._acknowledged.discard(button)
@@ -79,17 +86,14 @@ class Guard:
                 continue
             alarm = self._alarms.get(button)
             if alarm is None:
-                alarm = _Alarm(at, one.incident, rows.get(button, ""), recorded=True)
-                self._alarms[button] = alarm
-            alarm.row = alarm.row or rows.get(button, "")
-            alarm.sent = alarm.sent or (alarm.confirmed and trusted)
+                alarm = self._alarms[button] = _Alarm(at, at, one.incident, "", recorded=True)
             if one.acknowledged_by is not None:
                 self._acknowledged.add(button)
             elif button in self._acknowledged:
                 # Pressed again, and only counted: nobody has seen that.
                 self._acknowledged.discard(button)
-                alarm = _Alarm(at, one.incident, alarm.row, recorded=True)
-                self._alarms[button] = alarm
+                alarm.since = alarm.unsent_since = at
+                alarm.sent = False
             stages[button] = self._stage(button, alarm, at)
         return stages
 
@@ -111,10 +115,9 @@ class Guard:
     def _stage(self, button: str, alarm: _Alarm, at: float) -> Stage:
         if button in self._acknowledged:
             return "acknowledged"
-        waited = at - alarm.since
-        late = not alarm.sent and waited > self._policy.telephone_after_seconds
-        unseen = self._can_be_acknowledged and waited > self._policy.acknowledge_within_seconds
-        if late or unseen:
+        unsent = not alarm.sent and at - alarm.unsent_since > self._policy.telephone_after_seconds
+        waited = at - alarm.since > self._policy.acknowledge_within_seconds
+        if unsent or (waited and self._can_be_acknowledged):
             return "telephone"
         if alarm.sent:
             return "sent"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from agent.county.publisher import Publisher
 from agent.guard import Guard, Stage
-from agent.monitors.alarm_memory import AlarmMemory
+from agent.monitors.alarm_memory import ButtonMemory
 from agent.store.outbox import Row
 from drivers.base import OutputDriver
 
@@ -32,20 +32,26 @@ class GuardPost:
         """Note that a press is on disk."""
         self._recorded.append(row)
 
+    def was_acknowledged(self, button: str) -> bool:
+        """Tell whether the guard has been told so, and of nothing newer."""
+        return self.stages.get(button) == "acknowledged"
+
+    def announced(self, row: Row, button: str) -> None:
+        """Note that an open incident is being announced again."""
+        self._guard.announced(button, row.id)
+
     def sent(self, row: str) -> None:
-        """Note that a broker has taken an alarm event."""
+        """Note that a broker which gives back what it takes has an alarm event."""
         self._sent.append(row)
 
-    def tick(self, memory: AlarmMemory, presses: Mapping[str, Row], at: float) -> None:
+    def tick(self, buttons: Mapping[str, ButtonMemory], at: float) -> None:
         """Work out how far every alarm has got, and set lamps and buzzers that change."""
         while self._recorded:
             self._guard.recorded(self._recorded.popleft())
         while self._sent:
-            self._guard.confirmed(self._sent.popleft())
-        trusted = self._publisher.trusted
-        rows = {button: row.id for button, row in presses.items()}
-        self.stages = self._guard.stages(memory, rows, at, trusted=trusted)
-        lit = self._guard.outputs(self.stages, at, linked=trusted)
+            self._guard.sent(self._sent.popleft())
+        self.stages = self._guard.stages(buttons, at)
+        lit = self._guard.outputs(self.stages, at, linked=self._publisher.trusted)
         for (module, output), on in lit.items():
             if self._lit.get((module, output)) is not on and module in self._outputs:
                 self._outputs[module].set_output(output, on=on)

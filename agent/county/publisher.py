@@ -41,7 +41,6 @@ log = structlog.get_logger()
 class _InFlight:
     row: Row | None  # None: status or about, which no store keeps
     since: float
-    is_self_test: bool = False
 
 
 class Publisher:
@@ -62,7 +61,9 @@ class Publisher:
     ) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self.on_command: Callable[[str, bytes, bool], None] = lambda *_: None
-        # Told on the publisher's thread: somebody at the broker gets this alarm.
+        # Told on the publisher's thread, by the row's id: a broker has taken an alarm; and one
+        # that gives back what it takes has it.
+        self.on_taken: Callable[[str], None] = lambda _: None
         self.on_sent: Callable[[str], None] = lambda _: None
         self._brokers = list(brokers)
         self._login = login
@@ -180,12 +181,11 @@ class Publisher:
 
     def _connect(self, now: float) -> None:
         address = self._brokers[0]
-        self._self_test = SelfTest(self._composer.topics)
         self._session = Session(
             address,
             self._login,
             self._status.will(),
-            (self._composer.topics.commands, self._self_test.topic),
+            self._composer.topics.commands,
             self._wake.set,
             mqtt5=self._mqtt5_next,
         )
@@ -205,6 +205,7 @@ class Publisher:
         fall_back = session.mqtt5 and not self._was_up and (silent or session.refused_version)
         self._mqtt5_next = not fall_back
         session.abort()
+        self._self_test.disconnected(self._clock.monotonic())
         steady = self._was_up and self._clock.monotonic() - self._session_since > STEADY_SECONDS
         self._failures = 0 if steady else self._failures + 1
         if not fall_back:
@@ -247,25 +248,20 @@ class Publisher:
 
     def _test_round_trip(self, session: Session, now: float) -> None:
         """See that what we publish comes back; the county hears of it when that changes."""
-        test = self._self_test
-        if test.topic in session.refused_filters:
-            session.refused_filters.remove(test.topic)
-            test.refused(now)
-        test.tick(now)
-        if test.result != self._status.self_test:
-            if test.result == "failed":
-                log.error("round trip failed", why=test.detail)
-            self._status.self_test, self._status.self_test_detail = test.result, test.detail
-            self._own.append(self._status.online)
-        payload = test.message(now)
-        mid = session.publish(test.topic, payload, retain=False) if payload else None
-        if mid is not None:
-            self._in_flight[mid] = _InFlight(None, now, is_self_test=True)
+        test, status = self._self_test, self._status
+        test.step(session, now, room=len(self._in_flight) < session.receive_maximum)
+        if (test.result, test.detail) != (status.self_test, status.self_test_detail):
+            log.info("round trip", result=test.result, why=test.detail)
+            status.self_test, status.self_test_detail = test.result, test.detail
+            self._own.append(status.online)
+        for row in test.vouched():
+            self.on_sent(row)
 
     def _birth(self, session: Session, now: float) -> None:
         if not self._was_up:
             self._was_up = True
             self._status.connected(session)
+            self._self_test.connected(now)
             log.info(
                 "broker connected",
                 broker=f"{session.address[0]}:{session.address[1]}",
@@ -295,7 +291,8 @@ class Publisher:
         return {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
 
     def _send(self, session: Session) -> None:
-        window = min(WINDOW + ALARM_RESERVE, session.receive_maximum)
+        allowed = session.receive_maximum - self._self_test.waiting
+        window = min(WINDOW + ALARM_RESERVE, allowed)
         while self._own and len(self._in_flight) < window:
             topic, payload = self._own.popleft()()
             self._send_own(session, topic, payload, retain=True)
@@ -334,20 +331,22 @@ class Publisher:
         if len(self._events):
             return self._events.next()
         with self._lock:
-            return self._states.pop(next(iter(self._states))) if self._states else None
+            if self._states:
+                return self._states.pop(next(iter(self._states)))
+        return None
 
     def _collect_acks(self, session: Session) -> None:
         done: dict[Lane, list[str]] = {lane: [] for lane in self._queues}
         while session.acks:
             mid, reason = session.acks.popleft()
+            value = reason.value if reason is not None else 0
+            if mid == self._self_test.mid:
+                self._self_test.confirmed(value)
             entry = self._in_flight.pop(mid, None)
             if entry is None:
                 continue
             refused = reason is not None and reason.is_failure
-            value = reason.value if reason is not None else 0
-            if entry.is_self_test:
-                self._self_test.confirmed(value, self._clock.monotonic())
-            elif entry.row is None:
+            if entry.row is None:
                 if refused:
                     self._refused_own(str(reason))
             elif reason is not None and refused:
@@ -359,7 +358,8 @@ class Publisher:
             elif entry.row.lane is not Lane.STATE:
                 done[entry.row.lane].append(entry.row.id)
                 if entry.row.lane is Lane.ALARM:
-                    self.on_sent(entry.row.id)
+                    self._self_test.taken(entry.row.id)
+                    self.on_taken(entry.row.id)
         at = self._clock.now().timestamp()
         for lane, queue in self._queues.items():
             if done[lane]:
@@ -383,8 +383,8 @@ class Publisher:
         if session is None:
             return
         if session.up:
-            until = self._clock.monotonic() + 1.0
             mid = session.publish(*self._status.stopped(), retain=True)
+            until = self._clock.monotonic() + 1.0
             if mid is not None:
                 self._in_flight[mid] = _InFlight(None, until)
             while mid in self._in_flight and session.up and self._clock.monotonic() < until:
@@ -396,4 +396,4 @@ class Publisher:
 
 def _shared(window: int) -> int:
     """Return how much of a window is not kept free for alarms."""
-    return max(1, window - window // 3)
+    return min(window, max(1, window - window // 3))

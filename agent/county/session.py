@@ -52,7 +52,7 @@ class Session:
         address: tuple[str, int],
         login: Login,
         will: tuple[str, bytes],
-        filters: Sequence[str],
+        commands: str,
         wake: Callable[[], None],
         *,
         mqtt5: bool,
@@ -70,10 +70,9 @@ class Session:
         self._retain_available = True
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
-        self._filters = filters
-        # Filters the broker refused to subscribe us to; 3.1.1 and mosquitto grant what they filter.
-        self.refused_filters: list[str] = []
-        self._asked: dict[int, str] = {}
+        self._commands = commands
+        # Packet ids; many a broker grants what it then does not deliver.
+        self.refused_subscriptions: set[int] = set()
         self._wake = wake
         self._network_thread: threading.Thread | None = None
         self._client = mqtt.Client(
@@ -129,6 +128,10 @@ class Session:
         # 4 (not connected) still queues; whatever is queued here dies with the session.
         return info.mid if info.rc in (mqtt.MQTT_ERR_SUCCESS, mqtt.MQTT_ERR_NO_CONN) else None
 
+    def subscribe(self, topic: str) -> int | None:
+        """Ask for QoS 1; a refusal shows in `refused_subscriptions` under the returned id."""
+        return self._client.subscribe(topic, qos=1)[1]
+
     def fits(self, topic: str, payload: bytes) -> bool:
         """Tell whether the broker takes a packet of that size."""
         size = len(topic.encode()) + len(payload) + HEADERS_BYTES
@@ -173,9 +176,7 @@ class Session:
             self.refused_version = "protocol version" in str(reason).lower()
             self._end(f"refused: {reason}")
         else:
-            for one in self._filters:  # anew on every connection
-                _, mid = self._client.subscribe(one, qos=1)
-                self._asked[mid or 0] = one
+            self.subscribe(self._commands)  # anew on every connection
             self.up = True
             self._wake()
 
@@ -192,9 +193,8 @@ class Session:
     def _on_subscribe(
         self, _c: Any, _u: Any, mid: int, reasons: Sequence[ReasonCode], _p: Any
     ) -> None:
-        asked = self._asked.pop(mid, None)
-        if asked is not None and any(reason.is_failure for reason in reasons):
-            self.refused_filters.append(asked)
+        if any(reason.is_failure for reason in reasons):
+            self.refused_subscriptions.add(mid)
             self._wake()
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:

@@ -64,6 +64,11 @@ class Incidents:
         for button in buttons:
             memory.buttons.setdefault(button.id, ButtonMemory())
 
+    @property
+    def buttons(self) -> Mapping[str, ButtonMemory]:
+        """Return what is remembered of the buttons the site has; it may have had others."""
+        return {button: self.memory.buttons[button] for button in self._buttons}
+
     # -- what the lines tell
 
     def heard(self, button: str) -> None:

@@ -46,7 +46,7 @@ def said(lang: Language, name: str, value: object) -> object:
     """Return a parameter as people say it: a code or a word of the product in their language."""
     if not isinstance(value, str):
         return value
-    if name in ("fault", "code") and knows(lang, value):
+    if name in ("fault", "code", "detail") and knows(lang, value):
         return sentence(lang, value)
     if name == "duty" and knows(lang, f"duty.{value}"):
         # Its name, and the key that stands for it in the site's file.

@@ -352,5 +352,7 @@ def test_without_a_disk_a_receiver_is_answered_once_the_broker_has_its_alarm(
     desk.store.save((), desk.monitor.memory).result(5)
     assert desk.receiver.confirmed == []
     desk.lane.sent(desk.counter.rows[-1].id)
+    assert desk.receiver.confirmed == []
+    desk.lane.taken(desk.counter.rows[-1].id)
     assert desk.receiver.confirmed == ["t1"]
     desk.store.outbox.stop()

@@ -20,7 +20,6 @@ class Post:
     def __init__(self, *, key: bool = True) -> None:
         self.guard = Guard(GuardPolicy(), [LAMP, BUZZER, LINK], can_be_acknowledged=key)
         self.memory = AlarmMemory(buttons={"gate": ButtonMemory(), "dorm": ButtonMemory()})
-        self.trusted = True
 
     def press(
         self, at: float, button: str = "gate", row: str = "r1", *, recorded: bool = True
@@ -31,8 +30,8 @@ class Post:
         memory.last_press_at = datetime(2026, 9, 1, tzinfo=UTC)
         self.guard.pressed(button, memory.incident, row, at, recorded=recorded)
 
-    def stages(self, at: float, rows: Mapping[str, str] | None = None) -> Mapping[str, Stage]:
-        return self.guard.stages(self.memory, rows or {}, at, trusted=self.trusted)
+    def stages(self, at: float) -> Mapping[str, Stage]:
+        return self.guard.stages(self.memory.buttons, at)
 
     def gate(self, at: float) -> Stage:
         return self.stages(at)["gate"]
@@ -45,9 +44,9 @@ def test_from_press_to_acknowledgement_and_reset() -> None:
     assert post.gate(1) == "pressed"
     post.guard.recorded("r1")
     assert post.gate(1.1) == "recorded"
-    post.guard.confirmed("another")
+    post.guard.sent("another")
     assert post.gate(1.2) == "recorded"
-    post.guard.confirmed("r1")
+    post.guard.sent("r1")
     assert post.gate(1.3) == "sent"
     post.memory.buttons["gate"].acknowledged_by = "key:desk"
     assert post.gate(100) == "acknowledged"
@@ -60,21 +59,8 @@ def test_not_sent_in_ten_seconds_is_for_the_telephone_until_it_is() -> None:
     post.press(0)
     assert post.gate(10) == "recorded"
     assert post.gate(10.1) == "telephone"
-    post.guard.confirmed("r1")
+    post.guard.sent("r1")
     assert post.gate(12) == "sent"
-
-
-def test_a_yes_from_a_broker_that_gave_nothing_back_is_not_sent() -> None:
-    post = Post()
-    post.trusted = False
-    post.press(0)
-    post.guard.confirmed("r1")
-    assert post.gate(1) == "recorded"
-    assert post.gate(11) == "telephone"
-    post.trusted = True
-    assert post.gate(12) == "sent"
-    post.trusted = False
-    assert post.gate(13) == "sent"
 
 
 @pytest.mark.parametrize(("key", "stage"), [(True, "telephone"), (False, "sent")])
@@ -83,7 +69,7 @@ def test_not_acknowledged_in_a_minute_is_for_the_telephone_where_it_can_be(
 ) -> None:
     post = Post(key=key)
     post.press(0)
-    post.guard.confirmed("r1")
+    post.guard.sent("r1")
     assert post.gate(60) == "sent"
     assert post.gate(60.1) == stage
 
@@ -93,10 +79,34 @@ def test_another_press_that_nobody_has_seen_moves_no_deadline() -> None:
     post.press(0)
     post.press(8, row="r2")
     assert post.gate(10.1) == "telephone"
-    post.guard.confirmed("r2")
+    post.guard.sent("r2")
     assert post.gate(11) == "sent"
-    post.press(20, row="r3")
-    assert post.gate(20) == "sent"
+
+
+def test_another_press_after_it_was_sent_is_not_sent_yet() -> None:
+    post = Post(key=False)
+    post.press(0)
+    post.guard.sent("r1")
+    assert post.gate(1) == "sent"
+    post.press(100, row="r2", recorded=False)
+    assert post.gate(100) == "pressed"
+    post.guard.sent("r1")  # announced again
+    assert post.gate(101) == "pressed"
+    post.guard.recorded("r2")
+    assert post.gate(110) == "recorded"
+    assert post.gate(110.1) == "telephone"
+    post.guard.sent("r2")
+    assert post.gate(111) == "sent"
+
+
+def test_another_press_that_is_sent_at_once_does_not_put_off_the_acknowledgement() -> None:
+    post = Post()
+    post.press(0)
+    post.guard.sent("r1")
+    post.press(50, row="r2")
+    post.guard.sent("r2")
+    assert post.gate(60) == "sent"
+    assert post.gate(60.1) == "telephone"
 
 
 def test_a_press_after_an_acknowledgement_starts_over() -> None:
@@ -122,15 +132,34 @@ def test_a_press_that_is_only_counted_starts_over_too() -> None:
 def test_after_a_restart_it_is_recorded_until_it_is_sent_again() -> None:
     post = Post()
     post.memory.buttons["gate"].incident = 4
-    assert post.stages(50, {"gate": "r9"})["gate"] == "recorded"
-    post.guard.confirmed("r9")
+    assert post.gate(50) == "recorded"
+    post.guard.announced("gate", "r9")
+    post.guard.sent("r9")
     assert post.gate(51) == "sent"
+
+
+def test_after_a_restart_an_acknowledgement_is_still_shown() -> None:
+    post = Post()
+    post.memory.buttons["gate"] = ButtonMemory(incident=4, acknowledged_by="key:desk")
+    assert post.gate(500) == "acknowledged"
+
+
+def test_an_incident_closed_and_opened_anew_starts_over() -> None:
+    post = Post()
+    post.press(0)
+    post.guard.sent("r1")
+    assert post.gate(1) == "sent"
+    post.memory.buttons["gate"].incident = None
+    assert post.gate(2) == "off"
+    post.memory.buttons["gate"].incident = 2
+    post.press(3, row="r2")
+    assert post.gate(3) == "recorded"
 
 
 def test_the_lamp_shows_what_asks_most_of_the_guard() -> None:
     post = Post()
     post.press(0)
-    post.guard.confirmed("r1")
+    post.guard.sent("r1")
     assert post.gate(0) == "sent"
     post.press(30, "dorm", "r2")
 
