@@ -108,6 +108,10 @@ class ModbusSimulator(SimulatedModule):
         self._units[unit] = module
         return module
 
+    def unit(self, number: int) -> SimulatedModule:
+        """Return the module that answers to this unit number."""
+        return self._units[number]
+
     def start(self) -> None:
         """Plug the adapter in."""
         self.line.plug()
