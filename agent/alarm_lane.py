@@ -25,6 +25,8 @@ from drivers.readings import LatchesReading, Reading, ReceiverReading
 COMMIT_SECONDS = 0.2
 REMEMBER_SECONDS = 10.0
 AGAIN_SECONDS = 60.0
+# While the guard is told that an alarm has not got through, or that nobody has acknowledged it.
+UNHEARD_AGAIN_SECONDS = 15.0
 PRUNE_SECONDS = 3600.0
 COMMANDS_KEPT = 100
 
@@ -106,7 +108,9 @@ class AlarmLane:
             self._store.outbox.prune(now.wall.timestamp())
         self._send_states(now)
         if now.monotonic >= self._again_at:
-            self._again_at = now.monotonic + AGAIN_SECONDS
+            stages = self._guard.stages.values()
+            heard = all(stage in ("off", "sent", "acknowledged") for stage in stages)
+            self._again_at = now.monotonic + (AGAIN_SECONDS if heard else UNHEARD_AGAIN_SECONDS)
             self._announce_again()
 
     def reset(self, button: str, *, by: str, reason: str) -> int:

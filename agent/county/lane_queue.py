@@ -49,11 +49,8 @@ class LaneQueue:
         self._ready.appendleft(row)
 
     def postpone(self, row: Row, until: float) -> None:
-        """Keep a row that was refused for now; of many the disk keeps all but the first."""
-        if row.durable and (row.again or len(self._postponed) >= FETCH):
-            self.more_on_disk = True
-        else:
-            self._postponed.append((until, row))
+        """Keep a row that was refused for now."""
+        self._postponed.append((until, row))
 
     def take_back(self, now: float) -> None:
         """Queue again what was postponed until now."""

@@ -30,7 +30,6 @@ STEADY_SECONDS = 5.0
 # While an alarm waits, a broker is tried this often, whatever the back-off says.
 URGENT_SECONDS = 3.0
 REFUSED_SECONDS = 30.0
-UNHEARD_SECONDS = 5.0
 # MQTT 5.0, 3.4.2.1: unspecified, implementation specific, quota exceeded: may pass another time.
 MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
 
@@ -351,13 +350,10 @@ class Publisher:
                     self._refused_own(str(reason))
             elif reason is not None and refused:
                 self._refused(entry.row, str(reason), later=reason.value in MAY_PASS_LATER)
-            elif entry.row.lane is Lane.ALARM and value == NO_MATCHING_SUBSCRIBERS:
-                # Taken and dropped: nobody listens. An alarm is said until somebody does.
-                until = self._clock.monotonic() + UNHEARD_SECONDS
-                self._alarms.postpone(entry.row, until)
             elif entry.row.lane is not Lane.STATE:
                 done[entry.row.lane].append(entry.row.id)
-                if entry.row.lane is Lane.ALARM:
+                # Taken by a broker at which nobody listens: confirmed, and not sent to anybody.
+                if entry.row.lane is Lane.ALARM and value != NO_MATCHING_SUBSCRIBERS:
                     self._self_test.taken(entry.row.id)
                     self.on_taken(entry.row.id)
         at = self._clock.now().timestamp()

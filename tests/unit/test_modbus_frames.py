@@ -33,7 +33,7 @@ def test_registers_are_read_high_byte_first() -> None:
 
 
 def test_a_published_exception_says_what_to_check() -> None:
-    with pytest.raises(UnsupportedDeviceError, match="press_counters_at"):
+    with pytest.raises(UnsupportedDeviceError, match="check how many"):
         frames.reply_data(EXCEPTION_2, REQUEST, 1)
 
 
