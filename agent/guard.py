@@ -11,9 +11,10 @@ Stage = Literal["off", "pressed", "recorded", "sent", "acknowledged", "telephone
 # The one that asks most of the guard first: it is what a lamp for several buttons shows.
 URGENT: tuple[Stage, ...] = ("telephone", "pressed", "recorded", "sent", "acknowledged", "off")
 
-SLOW_SECONDS = 1.0
-FAST_SECONDS = 0.25
-# Two flashes, then dark: eight steps of a quarter second.
+# Twice the alarm loop's tick at least, or a flash may fall between two.
+SLOW_SECONDS = 2.0
+FAST_SECONDS = 0.5
+# Two flashes, then dark: steps of FAST_SECONDS.
 DOUBLE = (True, False, True, False, False, False, False, False)
 
 

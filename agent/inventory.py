@@ -20,6 +20,9 @@ def inventory(site: SiteSettings) -> dict[str, object]:
                 for module in site.alarm_module
                 for contact in module.contact
             },
+            "output": {
+                output.id: output.name for module in site.alarm_module for output in module.output
+            },
             "reader": {reader.id: reader.name for reader in site.nfc_reader},
             "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},
             "recorder": {recorder.id: recorder.name for recorder in site.recorder},

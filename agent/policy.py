@@ -49,12 +49,23 @@ class Contact(DeviceSettings):
     when_active: Literal["ok", "warn", "fail"] = "warn"
 
 
+class GuardOutput(DeviceSettings):
+    """A lamp or buzzer on an output of an alarm module; `output` counts from 0."""
+
+    id: str
+    name: str
+    output: int = Field(ge=0)
+    shows: Literal["alarm", "buzzer", "county_link"]
+    module: str = ""
+
+
 class AlarmInputs(DeviceSettings):
     """What is wired to one alarm module."""
 
     id: str
     buttons: tuple[WiredButton, ...]
     contacts: tuple[Contact, ...] = ()
+    outputs: tuple[GuardOutput, ...] = ()
     sees_short_presses: bool = True
 
 
@@ -119,16 +130,6 @@ class GuardPolicy(DeviceSettings):
     acknowledge_within_seconds: float = Field(default=60, gt=0, le=3600)
     lamp: LampPatterns = LampPatterns()
     buzzer: BuzzerPatterns = BuzzerPatterns()
-
-
-class GuardOutput(DeviceSettings):
-    """A lamp or buzzer on an output of an alarm module; `output` counts from 0."""
-
-    id: str
-    name: str
-    output: int = Field(ge=0)
-    shows: Literal["alarm", "buzzer", "county_link"]
-    module: str = ""
 
 
 class Channel(DeviceSettings):

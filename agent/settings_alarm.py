@@ -77,6 +77,7 @@ class AlarmModule(ModbusSettings):
             id=self.id,
             buttons=self.button,
             contacts=self.contact,
+            outputs=self.guard_outputs,
             sees_short_presses=self.sees_short_presses,
         )
 

@@ -22,11 +22,13 @@ _DEVICES = frozenset(
 )
 
 EMPTY = "config.empty"
+# What hangs on a device without serving a duty.
+_ASIDE = (("contact",), ("output",))
 
 
 def duties_without(left_out: Iterable[KeyPath]) -> frozenset[Duty]:
     """Return the duties of which a device, or a part of one, was left out of a bad file."""
-    sections = {path[0] for path in left_out if path} & _DEVICES
+    sections = {path[0] for path in left_out if path and path[2:3] not in _ASIDE} & _DEVICES
     return frozenset(duty for duty, kinds in _SERVED_BY.items() if sections & set(kinds))
 
 

@@ -24,7 +24,7 @@ _DEVICES = (
     "checkpoint",
     "recorder",
 )
-_PARTS = ("button", "channel")
+_PARTS = ("button", "contact", "output", "channel")
 # The standard reader's own words (tomllib of Python 3.11); anything else is `toml.invalid`.
 _SYNTAX = {
     "Expected '=' after a key": "toml.no_equals",

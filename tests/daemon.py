@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import wait_until
+
 SITE = """
 [site]
 county = "county"
@@ -162,6 +164,7 @@ class Daemon:
         self.config = directory / "site.toml"
         self.config.write_text(settings, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_begins = 0
 
     def start(self, *, before: str = "") -> None:
         """Start; returns before it is ready. `before` is shell, run in namespaces of its own."""
@@ -170,6 +173,7 @@ class Daemon:
             shell = f'{before}\nexec "$@"'
             command = ["unshare", "--map-root-user", "--mount", "sh", "-c", shell, "sh", *command]
         with self.log.open("ab") as log:
+            self._log_begins = log.tell()
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     @property
@@ -182,6 +186,10 @@ class Daemon:
     def running(self) -> bool:
         """Tell whether it still runs."""
         return self._process is not None and self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until this start is done: SIGTERM has its handler, the loops run."""
+        wait_until(lambda: b'"agent started"' in self.log.read_bytes()[self._log_begins :], 30)
 
     def kill(self) -> None:
         """End it as a power cut would."""

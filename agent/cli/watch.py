@@ -90,6 +90,8 @@ class Watch:
         if self._as_json:
             print(json.dumps({"topic": topic, **body}, ensure_ascii=False), flush=True)
             return
+        if topic.endswith("/reply/selftest"):
+            return  # the agent's question to itself, which it publishes every few minutes
         line = self.line(topic, body)
         kind = topic.split("/", 4)[-1]
         if not kind.startswith("event/") and not self._refreshes:

@@ -248,6 +248,15 @@ class ContactState(StateData):
     since: AwareDatetime | None = Field(description="when it came to be as it is")
 
 
+class OutputState(StateData):
+    """One lamp or buzzer of the guard. A flashing one is told of as it was last set."""
+
+    kind = "output"
+    volatile = frozenset({"observed_at", "on"})
+    shows: Literal["alarm", "buzzer", "county_link"]
+    on: bool | Literal["unknown"]
+
+
 class ReaderState(StateData):
     """One NFC reader."""
 

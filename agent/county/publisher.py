@@ -290,7 +290,7 @@ class Publisher:
         return {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
 
     def _send(self, session: Session) -> None:
-        allowed = session.receive_maximum - self._self_test.waiting
+        allowed = session.receive_maximum - self._self_test.unconfirmed
         window = min(WINDOW + ALARM_RESERVE, allowed)
         while self._own and len(self._in_flight) < window:
             topic, payload = self._own.popleft()()

@@ -63,6 +63,11 @@ class SelfTest:
         """Tell whether something of ours is on its way."""
         return self._waiting_since is not None
 
+    @property
+    def unconfirmed(self) -> bool:
+        """Tell whether it takes one of the packets that the broker allows unconfirmed."""
+        return self.mid is not None
+
     def connected(self, now: float) -> None:
         """Begin anew: nothing is known of this connection."""
         self.result, self.detail, self._due = "running", "", now

@@ -8,8 +8,15 @@ from agent.monitors import Instant
 from agent.monitors.alarm_link import AlarmLink
 from agent.monitors.contacts import Contacts
 from agent.monitors.incidents import Incidents
+from agent.monitors.outputs import Outputs
 from agent.policy import AlarmInputs, WiredButton
-from drivers.readings import ContactsReading, LatchesReading, PressCountsReading, Reading
+from drivers.readings import (
+    ContactsReading,
+    LatchesReading,
+    OutputReading,
+    PressCountsReading,
+    Reading,
+)
 
 RELEASE_STABLE_SECONDS = 0.2
 SILENT_AFTER_SECONDS = 1.5
@@ -29,6 +36,7 @@ class ModuleInputs:
         self.buttons: Sequence[WiredButton] = wired.buttons
         self.sees_short_presses = wired.sees_short_presses
         self._contacts = Contacts(wired.contacts, incidents.memory)
+        self._outputs = Outputs(wired.outputs)
         self._incidents = incidents
         self._released_since: dict[str, float] = {}
         self._closed = [button for button in wired.buttons if button.wiring == "nc"]
@@ -51,11 +59,14 @@ class ModuleInputs:
             return self._counts(reading, now)
         if isinstance(reading, LatchesReading):
             return self._latches(reading, now)
+        if isinstance(reading, OutputReading):
+            self._outputs.take(reading)
         return []
 
     def lost(self, cause: Cause, now: Instant) -> list[Event]:
         """Say that the line to the module is in trouble."""
         self._released_since.clear()
+        self._outputs.lost()
         told = [
             self._incidents.say("trouble", button.id, now, cause=cause) for button in self.buttons
         ]
@@ -68,7 +79,7 @@ class ModuleInputs:
 
     def states(self) -> Sequence[State]:
         """Return the states of what is no panic button."""
-        return self._contacts.states(self.link)
+        return [*self._contacts.states(self.link), *self._outputs.states(self.link)]
 
     def _levels(
         self, levels: Mapping[str, bool], reading: ContactsReading, now: Instant

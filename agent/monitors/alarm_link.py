@@ -1,6 +1,7 @@
 """The line to one alarm device: whether it answers, how fast, and since when it does not."""
 
-from statistics import quantiles
+from collections import deque
+from math import ceil
 from typing import Literal
 
 from agent.findings import Cause
@@ -52,7 +53,7 @@ class AlarmLink:
         self._heard_last = False
         # Misses that each came right after a reply: it answers one question and not the next.
         self._halves = 0
-        self._reply_seconds: list[float] = []
+        self._reply_seconds: deque[float] = deque(maxlen=REPLIES_KEPT)
 
     @property
     def known(self) -> bool:
@@ -78,7 +79,7 @@ class AlarmLink:
         self._heard_last = True
         self.last_reply = now
         if reply_seconds is not None:
-            self._reply_seconds = [*self._reply_seconds[-REPLIES_KEPT + 1 :], reply_seconds]
+            self._reply_seconds.append(reply_seconds)
         if self.trouble is None or self._halves > 1:
             return False
         self.trouble = None
@@ -98,8 +99,9 @@ class AlarmLink:
         """Return median and 99th percentile of the reply times; None when there are too few."""
         if len(self._reply_seconds) < 2:
             return None
-        cuts = quantiles([1000 * seconds for seconds in self._reply_seconds], n=100)
-        return round(cuts[49], 1), round(cuts[98], 1)
+        ordered = sorted(self._reply_seconds)
+        p50, p99 = (1000 * ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.99))
+        return round(p50, 1), round(p99, 1)
 
     def _cause(self, reason: str) -> Cause:
         code = reason if reason in TOLD else "unreachable"

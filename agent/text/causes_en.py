@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.not_tested": "not tested for 30 days: press and release it once",
     "alarm.not_tested_no": "a plain open contact cannot show a cut wire, and it has not been pressed and released for 30 days: press it once as a test",
     "alarm.short_presses": "short presses may be lost, polls are slow and the module does not count: raise the baud rate or use its counters",
+    "output.not_set": "the output cannot be set ({reason}), and the guard may see a wrong sign: check outputs, outputs_at and coil_on of its alarm module",
     "contact.active": "contact active ({kind}): go and look",
     # ---- one button's loop on modem lines
     "loop.unreachable": "the port of button {button} cannot be reached: check port or adapter",

@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.not_tested": "30 天内没有试验记录：请按下并松开一次",
     "alarm.not_tested_no": "常开触点无法发现断线，30 天内没有按下并松开的记录：请按一次试验",
     "alarm.short_presses": "轮询较慢且模块没有计数器，很短的按下可能漏掉：请提高波特率或启用计数器",
+    "output.not_set": "输出设置失败（{reason}），门卫看到的提示可能有误：请检查所属报警模块的 outputs、outputs_at 和 coil_on",
     "contact.active": "触点动作（{kind}）：请到现场查看",
     # ---- one button's loop on modem lines
     "loop.unreachable": "按钮 {button} 的串口无法连接：请检查串口或转接器",

@@ -252,6 +252,7 @@ SENTENCES = {
     # ---- states, as `watch` prints them
     "state.button": "[{verdict}] button {id}: {position}, incident {incident}, presses {presses}, guard {guard}",
     "state.contact": "[{verdict}] contact {id} ({contact_kind}): {position}",
+    "state.output": "[{verdict}] output {id} ({shows}): on {on}",
     "state.test-window": "[{verdict}] test of buttons: {open}, by {by}, buttons {buttons}",
     "state.reader": "[{verdict}] reader {id}: firmware {firmware}",
     "state.patrol": "[{verdict}] patrol {id}: {duty_day}, tours {tours_done}/{tours_min_per_day}",

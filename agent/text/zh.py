@@ -241,6 +241,7 @@ SENTENCES = {
     # ---- states, as `watch` prints them
     "state.button": "[{verdict}] 按钮 {id}：{position}，当前警情 {incident}，按下 {presses} 次，门卫提示 {guard}",
     "state.contact": "[{verdict}] 触点 {id}（{contact_kind}）：{position}",
+    "state.output": "[{verdict}] 输出 {id}（{shows}）：点亮 {on}",
     "state.test-window": "[{verdict}] 按钮试验：{open}，负责人 {by}，按钮 {buttons}",
     "state.reader": "[{verdict}] 读卡器 {id}：固件 {firmware}",
     "state.patrol": (

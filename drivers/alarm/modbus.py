@@ -122,6 +122,15 @@ class ModbusModule:
         self._memory_due = self._outputs_due = 0.0
         self._shown.clear()
 
+    def put_out(self, deadline: float) -> None:
+        """Switch off what is on: a lamp that nobody drives any more tells lies. Raises DriverError.
+
+        An output that was asked for keeps its wish, and is set again after the next `open`.
+        """
+        for output, on in self._shown.items():
+            if on:
+                self._write(self.settings.outputs_at + output, 0, deadline)
+
     def poll(self, *, deadline: float) -> Iterator[Reading]:
         """Yield the inputs at once, then counters and latches when due; set an output at most.
 

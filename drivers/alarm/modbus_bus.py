@@ -1,5 +1,6 @@
 """All Modbus modules of one serial port: polled in turn by one owner, the dead ones seldom."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from drivers.alarm.modbus import ModbusModule, ModbusSettings
@@ -11,6 +12,7 @@ from drivers.serial_port import SerialPort
 
 DEAD_AFTER_MISSES = 3
 DEAD_EVERY_SECONDS = 5.0
+PUT_OUT_SECONDS = 0.3
 
 
 class _Health:
@@ -57,7 +59,10 @@ class ModbusBus:
             self._health[module.settings.id].due = 0.0
 
     def close(self) -> None:
-        """Release the line."""
+        """Put out the lamps, as far as the line still allows, and release it."""
+        for module in self.modules:
+            with contextlib.suppress(DriverError):
+                module.put_out(self._clock.monotonic() + PUT_OUT_SECONDS)
         self._line.close()
 
     def poll(self, *, deadline: float) -> Iterator[Reading]:

@@ -303,6 +303,23 @@ def test_an_output_is_set_between_two_polls_and_again_after_a_restart(
     driver.close()
 
 
+def test_a_lamp_goes_out_when_nobody_drives_it_and_on_again_with_the_next_start(
+    line: ModbusSimulator,
+) -> None:
+    driver = bus(line, {"outputs": 4})
+    driver.modules[0].set_output(1, on=True)
+    poll(driver)
+    assert is_on(line, 1)
+    driver.close()
+    assert not is_on(line, 1)
+    driver.close()
+    driver.open()
+    poll(driver)
+    assert is_on(line, 1)
+    line.line.unplug()
+    driver.close()
+
+
 def test_an_output_that_is_refused_says_so_and_keeps_no_button_from_being_read(
     line: ModbusSimulator,
 ) -> None:

@@ -172,9 +172,14 @@ class Gatehouse:
         return [one for one in self.county.heard("event/alarm") if one.body["data"]["what"] == what]
 
     def press(self) -> Heard:
-        """Press, wait for the county to hear it, let go."""
-        before = len(self.alarms("press"))
+        """Press, wait for the county to hear it, let go, wait for the county to hear that too.
+
+        The next press would otherwise fall together with this one between two polls.
+        """
+        before = {one.body["id"] for one in self.alarms("press")}
+        releases = len({one.body["id"] for one in self.alarms("release")})
         self.module.press()
-        wait_until(lambda: len(self.alarms("press")) > before)
+        wait_until(lambda: any(one.body["id"] not in before for one in self.alarms("press")))
         self.module.release()
-        return self.alarms("press")[before]
+        wait_until(lambda: len({one.body["id"] for one in self.alarms("release")}) > releases)
+        return next(one for one in self.alarms("press") if one.body["id"] not in before)

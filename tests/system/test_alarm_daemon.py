@@ -245,6 +245,7 @@ def test_random_kills_lose_no_press_and_no_scan(
         guard.end()
     daemon.kill()  # so many presses a minute are chatter: what was counted is told after a start
     daemon.start()
+    daemon.wait_until_ready()
     pressed = len(truth.lines("press"))
     assert pressed > kills
     assert len(taps) >= 3

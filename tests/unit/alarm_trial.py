@@ -45,6 +45,8 @@ SITE = AlarmEquipment(
 # A press takes this long, so that no button ever comes to chatter.
 PRESS_SECONDS = 7
 SILENT_AFTER_SECONDS = 1.5
+# What of the oracle a power cut does not take back.
+OUTSIDE = {"mono", "wall", "said", "disk"}
 
 
 class Listener:
@@ -101,7 +103,7 @@ class Gatehouse:
             confirming={},
             guard=no_guard(self.listener),
         )
-        self.saved = copy.deepcopy(self.oracle.__dict__)
+        self._committed()
         self.started = self.oracle.mono
 
     def pass_time(self, seconds: float, step: float = 0.5) -> None:
@@ -240,10 +242,9 @@ class Gatehouse:
         full = self.disk.full
         self.disk = SickDatabase(self.disk.path)
         self.disk.full = full
-        now = (self.oracle.mono, self.oracle.wall, self.oracle.said, self.oracle.disk)
         self.oracle.__dict__.update(copy.deepcopy(self.saved))
-        self.oracle.mono, self.oracle.wall, self.oracle.said, self.oracle.disk = now
         self.oracle.state, self.oracle.low = "unheard", {}
+        self.oracle.unheard = set(NAMES)
         self.listener.positions = {}
         self._start()
         self.lane.tick()
@@ -252,7 +253,10 @@ class Gatehouse:
 
     def _committed(self) -> None:
         if self.oracle.disk:
-            self.saved = copy.deepcopy(self.oracle.__dict__)
+            remembered = {
+                name: what for name, what in vars(self.oracle).items() if name not in OUTSIDE
+            }
+            self.saved = copy.deepcopy(remembered)
 
 
 ACTS = (

@@ -233,3 +233,15 @@ def test_blind_seconds_of_a_first_start_are_unknown() -> None:
 
 def events(bench: Bench, polls: int, *per_poll: Callable[[], list[tuple[Any, ...]]]) -> list[str]:
     return [word[0] for _ in range(polls) for step in per_poll for word in step()]
+
+
+def test_reply_times_are_told_by_rank_over_the_last_two_hundred() -> None:
+    bench = Bench()
+    times = [*([5.0] * 50), *(number / 1000 for number in range(200, 0, -1))]
+    for seconds in times:
+        reading = ContactsReading(
+            device_id="io", observed_at=bench.clock.now(), inputs=(False,), reply_seconds=seconds
+        )
+        bench.clock.advance(0.1)
+        bench.monitor.observe(reading, bench.now())
+    assert (bench.state().reply_ms_p50, bench.state().reply_ms_p99) == (100.0, 198.0)

@@ -168,7 +168,7 @@ def test_the_lamp_shows_what_asks_most_of_the_guard() -> None:
         return [lit["io", number] for number in (0, 1, 2)]
 
     assert post.stages(45) == {"gate": "sent", "dorm": "telephone"}
-    seen = [shown(44 + step / 4) for step in range(8)]
+    seen = [shown(44 + step / 2) for step in range(8)]
     assert [lamp for lamp, _, _ in seen].count(True) == 2  # the double flash
     assert all(buzzer for _, buzzer, _ in seen)
     assert [link for _, _, link in seen] == [True] * 4 + [False] * 4
@@ -188,5 +188,5 @@ def test_the_lamp_shows_what_asks_most_of_the_guard() -> None:
     ],
 )
 def test_patterns(pattern: Pattern, lit: str) -> None:
-    seen = "".join("x" if is_lit(pattern, step / 4) else "." for step in range(8))
+    seen = "".join("x" if is_lit(pattern, step / 2) else "." for step in range(8))
     assert seen == lit

@@ -62,6 +62,14 @@ def test_what_comes_back_passes_and_is_tried_again_later() -> None:
     assert test.result == "passed"
 
 
+def test_it_counts_among_the_unconfirmed_until_it_is_confirmed_though_it_has_come_back() -> None:
+    test, line = begun()
+    test.heard(line.published[0], retained=False, now=0.1)
+    assert (test.result, test.unconfirmed) == ("passed", True)
+    test.confirmed(0)
+    assert not test.unconfirmed
+
+
 def test_what_is_old_retained_or_strange_proves_nothing() -> None:
     test, line = begun()
     test.heard(line.published[0], retained=True, now=1.0)

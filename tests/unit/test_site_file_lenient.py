@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent.settings import SiteSettings
+from agent.settings_checks import duties_without
 from agent.site_file import read_site
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "site.example.toml"
@@ -144,6 +145,48 @@ def test_a_bad_part_costs_no_more_than_itself(
         return
     assert _devices(loaded.site) == EVERYTHING - costs
     assert loaded.left_out
+
+
+SPARE = """
+  [[alarm_module.contact]]
+  id = "mains"
+  name = "Mains"
+  kind = "mains"
+  input = 2
+  normal = "closed"
+  [[alarm_module.output]]
+  id = "lamp"
+  name = "Lamp"
+  output = 0
+  shows = "alarm"
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "kept"),
+    [
+        ("", "", ("mains", "lamp")),
+        ('normal = "closed"', 'normal = "shut"', ("lamp",)),
+        ("input = 2", "input = 1", ("lamp",)),
+        ('shows = "alarm"', 'shows = "weather"', ("mains",)),
+        ("output = 0", "output = 9", ("mains",)),
+    ],
+)
+def test_a_bad_contact_or_lamp_costs_no_button(
+    right: str, wrong: str, kept: tuple[str, ...]
+) -> None:
+    spare = SPARE.replace(right, wrong)
+    text = GOOD.replace(
+        '[[alarm_module]]\nid = "io-2"', f'{spare}\n[[alarm_module]]\nid = "io-2"'
+    ).replace('id = "io-1"', 'id = "io-1"\noutputs = 4')
+    loaded = read_site(text.encode(), lenient=True)
+    assert loaded.site is not None
+    assert bool(loaded.problems) is bool(right)
+    assert _devices(loaded.site) == EVERYTHING
+    [module] = [one for one in loaded.site.alarm_module if one.id == "io-1"]
+    assert (*(one.id for one in module.contact), *(one.id for one in module.output)) == kept
+    # No button is off, so the duty is judged by what its buttons say.
+    assert duties_without(loaded.left_out) == frozenset()
 
 
 def test_the_good_file_is_good() -> None:

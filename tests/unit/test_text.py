@@ -61,7 +61,9 @@ def test_every_word_of_the_product_has_its_sentence() -> None:
 
 
 def test_every_code_in_the_agent_has_its_sentence() -> None:
-    subjects = "alarm|loop|contact|camera|channel|recorder|recording|patrol|duty|agent|host|unknown"
+    subjects = (
+        "alarm|loop|contact|output|camera|channel|recorder|recording|patrol|duty|agent|host|unknown"
+    )
     more = "command|config|credential|file|summary|toml|watch|cli"
     literal = re.compile(rf'"((?:{subjects}|{more})\.[a-z_]+)"')
     used = {
