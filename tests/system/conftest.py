@@ -1,5 +1,7 @@
 """A broker, a county, a contact module and the real daemon, for every test of the system."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from simulators.broker import Broker
 from simulators.county import County
 from simulators.modbus import ModbusSimulator
 from simulators.truth import Truth
-from tests.daemon import Daemon, alarm_only
+from tests.daemon import Daemon, alarm_only, with_county_key
 
 
 @pytest.fixture
@@ -44,6 +46,18 @@ def module(tmp_path: Path, truth: Truth) -> Iterator[ModbusSimulator]:
 @pytest.fixture
 def daemon(tmp_path: Path, broker: Broker, module: ModbusSimulator) -> Iterator[Daemon]:
     daemon = Daemon(tmp_path, alarm_only(tmp_path, broker.port))
+    daemon.start()
+    yield daemon
+    if daemon.running:
+        daemon.kill()
+
+
+@pytest.fixture
+def keyed(tmp_path: Path, broker: Broker, module: ModbusSimulator) -> Iterator[Daemon]:
+    """A daemon that obeys the key in `key.pem`, by the name `duty-desk`."""
+    make = [sys.executable, "-m", "agent", "county", "key", str(tmp_path / "key.pem")]
+    public = subprocess.run(make, capture_output=True, text=True, timeout=30, check=True).stdout
+    daemon = Daemon(tmp_path, with_county_key(alarm_only(tmp_path, broker.port), public.strip()))
     daemon.start()
     yield daemon
     if daemon.running:

@@ -10,7 +10,7 @@ from pathlib import Path
 from simulators.broker import Broker
 from simulators.county import County, Heard
 from simulators.modbus import ModbusSimulator
-from tests.daemon import Daemon, alarm_only, with_county_key
+from tests.daemon import Daemon
 from tests.hearing import alarm, all_of, at_rest, button
 from tests.waiting import wait_until
 
@@ -68,12 +68,8 @@ def audited(what: str, code: str) -> Callable[[Heard], bool]:
 
 
 def test_the_county_acknowledges_and_forgeries_are_refused_and_on_record(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator
+    tmp_path: Path, keyed: Daemon, broker: Broker, county: County, module: ModbusSimulator
 ) -> None:
-    key = [sys.executable, "-m", "agent", "county", "key", str(tmp_path / "key.pem")]
-    public = subprocess.run(key, capture_output=True, text=True, timeout=30, check=True).stdout
-    daemon = Daemon(tmp_path, with_county_key(alarm_only(tmp_path, broker.port), public.strip()))
-    daemon.start()
     at_rest(county)
     module.press()
     press = county.wait_for(alarm("press")).body
@@ -103,7 +99,7 @@ def test_the_county_acknowledges_and_forgeries_are_refused_and_on_record(
     wait_until(lambda: len(replies(county)) == 2)
     assert replies(county)[1].body["ok"] is True
     assert len(all_of(county, "acknowledged")) == 1
-    daemon.stop()
+    assert keyed.running
 
 
 def test_an_open_incident_is_announced_again_live_after_a_restart(
@@ -124,12 +120,8 @@ def test_an_open_incident_is_announced_again_live_after_a_restart(
 
 
 def test_the_county_opens_and_ends_a_test_window_and_a_technician_does(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator
+    tmp_path: Path, keyed: Daemon, broker: Broker, county: County, module: ModbusSimulator
 ) -> None:
-    key = [sys.executable, "-m", "agent", "county", "key", str(tmp_path / "key.pem")]
-    public = subprocess.run(key, capture_output=True, text=True, timeout=30, check=True).stdout
-    daemon = Daemon(tmp_path, with_county_key(alarm_only(tmp_path, broker.port), public.strip()))
-    daemon.start()
     at_rest(county)
 
     def sign(*words: str) -> str:
@@ -177,4 +169,4 @@ def test_the_county_opens_and_ends_a_test_window_and_a_technician_does(
     module.press()
     wait_until(lambda: len(all_of(county, "press")) == 2)
     assert all_of(county, "press")[1].body["test"] is False
-    daemon.stop()
+    assert keyed.running
