@@ -57,6 +57,10 @@ class County:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 1 and wait until the broker has it."""
+        self._client.publish(topic, payload, 1).wait_for_publish(10)
+
     def heard(self, kind: str = "") -> list[Heard]:
         """Return what arrived so far, of one kind if asked."""
         with self._lock:

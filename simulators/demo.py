@@ -9,11 +9,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from simulators import scenario
 from simulators.broker import Broker
 from simulators.county import County, Heard
+from simulators.duty_desk import DutyDesk
 from simulators.judge import Judgement, judge
 from simulators.scenario import Scenario, Step
 from simulators.school import PASSWORD, School
@@ -40,6 +42,7 @@ def _run(directory: Path, play: Scenario) -> list[Heard]:
     truth = Truth(directory / "truth.jsonl")
     broker = Broker(directory / "broker", kind=os.environ.get("DEMO_BROKER", ""))
     school = School(directory, play, truth)
+    desk = DutyDesk()
     processes: list[subprocess.Popen[bytes]] = []
     county: County | None = None
     try:
@@ -47,14 +50,19 @@ def _run(directory: Path, play: Scenario) -> list[Heard]:
         school.start()
         county = County(broker.port)
         county.start()
-        config = _site_file(directory, {**school.words, "BROKER": str(broker.port)})
+        words = {**school.words, "BROKER": str(broker.port), "KEY": desk.public}
+        config = _site_file(directory, words)
         address = ["--host", "127.0.0.1", "--port", str(broker.port)]
         print(f"演示 / demo: {broker.kind}, {play.seconds:.0f} s\n", flush=True)
         processes.append(subprocess.Popen([sys.executable, "-m", "agent", "watch", *address]))
         with (directory / "agent.log").open("wb") as log:
             agent = [sys.executable, "-m", "agent", "run", "--config", str(config)]
             processes.append(subprocess.Popen(agent, stdout=log, stderr=log))
-        school.play(_say)
+        people = {
+            ("county", "acknowledge"): partial(desk.acknowledge, county),
+            ("guard", "reset"): partial(_reset, directory / "control.sock"),
+        }
+        school.play(_say, people)
         _end(processes[-1])
         time.sleep(1)
         return county.heard()
@@ -68,6 +76,12 @@ def _run(directory: Path, play: Scenario) -> list[Heard]:
         log_file = directory / "agent.log"
         if log_file.exists() and os.environ.get("DEMO_LOG"):
             print(log_file.read_text(encoding="utf-8"), file=sys.stderr)
+
+
+def _reset(socket: Path) -> None:
+    """End the incident as the guard does, once the county has seen it."""
+    command = [sys.executable, "-m", "agent", "alarm", "--socket", str(socket), "reset", "gate"]
+    subprocess.run(command, timeout=STOP_SECONDS, check=False)
 
 
 def _site_file(directory: Path, words: dict[str, str]) -> Path:

@@ -15,7 +15,18 @@ SENTENCES: dict[str, Mapping[str, str]] = {
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
 # Parameters whose values are words of the product; ids, names and versions stay as they are.
 _WORDS = frozenset(
-    {"verdict", "position", "word", "certainty", "layer", "picture", "clock", "online"}
+    {
+        "verdict",
+        "position",
+        "word",
+        "certainty",
+        "layer",
+        "picture",
+        "clock",
+        "online",
+        "guard",
+        "shows",
+    }
 )
 _PAUSE = {"zh": "；", "en": "; "}
 

@@ -45,10 +45,11 @@ def test_chinese_is_chinese_and_english_is_not() -> None:
 
 def test_every_word_of_the_product_has_its_sentence() -> None:
     words = [*Verdict, *StreamLayer, *StreamFault]
-    for name in ("position", "word", "picture", "clock", "guard"):
+    for name in ("position", "word", "picture", "clock", "guard", "shows"):
         for model in (
             contract.ButtonState,
             contract.ContactState,
+            contract.OutputState,
             contract.RecordingState,
             contract.CameraState,
         ):
