@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 BIN := .venv/bin
-DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libnfc-bin ffmpeg python3-gi \
+DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 BENCHES := alarm cameras nfc modem_lines

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,18 @@ class Heard:
 
 
 class County:
-    """Subscribes to everything under `campus/v1`; MQTT 3.1.1, which every broker speaks."""
+    """Subscribes to all that sites publish; MQTT 3.1.1, which every broker speaks."""
 
-    def __init__(self, port: int, *, client_id: str = "county", keep: bool = False) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        client_id: str = "county",
+        keep: bool = False,
+        topics: Sequence[str] = ("campus/v1/#",),
+    ) -> None:
         self._port = port
+        self._topics = topics
         self._lock = threading.Lock()
         self._heard: list[Heard] = []
         self._subscribed = threading.Event()
@@ -77,7 +85,7 @@ class County:
         raise TimeoutError(f"not heard in {seconds} s; heard {[h.kind for h in self.heard()]}")
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe("campus/v1/#", 1)
+        client.subscribe([(topic, 1) for topic in self._topics])
 
     def _on_subscribe(self, *_: Any) -> None:
         self._subscribed.set()
