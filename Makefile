@@ -3,9 +3,11 @@ BIN := .venv/bin
 DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
+MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
+
 BENCHES := alarm cameras nfc modem_lines
 
-.PHONY: help venv debian test check deep demo bench $(BENCHES:%=bench-%) lock clean
+.PHONY: help venv debian test check deep system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +37,10 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests
 deep: venv ## the long forms of the tests
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
+
+system-usb: venv ## the kernel's FTDI driver, plugged and unplugged under the agent in qemu
+	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)
+	$(PY) -m tests.machine.usb
 
 demo: venv ## a simulated school watched by the real agent, about a minute (DEMO_SECONDS=n)
 	$(PY) -m simulators demo

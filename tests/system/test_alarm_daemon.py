@@ -106,12 +106,18 @@ def test_a_garbled_reply_costs_nothing(
     assert not [heard for heard in county.heard("event/alarm") if alarm("trouble")(heard)]
 
 
+@pytest.mark.parametrize("trouble", ["a file in its way", "read-only"])
 def test_a_state_directory_that_cannot_be_used_is_a_fail_and_the_alarm_goes_out(
-    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator
+    tmp_path: Path, broker: Broker, county: County, module: ModbusSimulator, trouble: str
 ) -> None:
-    (tmp_path / "state").write_text("a file in the way of the directory")
+    state = tmp_path / "state"
     daemon = Daemon(tmp_path, alarm_only(tmp_path, broker.port))
-    daemon.start()
+    if trouble == "read-only":
+        state.mkdir()
+        daemon.start(before=f"mount -t tmpfs -o ro none {state}")
+    else:
+        state.write_text("a file in the way of the directory")
+        daemon.start()
     at_rest(county)
     module.press()
     assert county.wait_for(alarm("press")).body["durable"] is False
