@@ -9,6 +9,8 @@ from simulators.pty_line import PtyLine
 from simulators.truth import Truth
 
 # A reply as a real module might spoil it, once per entry.
+# How long a good module thinks before it answers.
+TURNAROUND_SECONDS = 0.004
 FAULTS = ("garble", "truncate", "silent", "late", "busy", "babble", "refuse")
 BABBLE = bytes(range(7, 247, 3))
 
@@ -95,7 +97,7 @@ class ModbusSimulator(SimulatedModule):
         super().__init__(ModuleMemory(unit, count, spare=spare), truth, path.name)
         self.line = PtyLine(path, baud, self._receive)
         self.late_seconds = 0.45
-        self.turnaround_seconds = 0.004
+        self.turnaround_seconds = TURNAROUND_SECONDS
         self.echo = False
         self._units: dict[int, SimulatedModule] = {unit: self}
         self._buffer = b""
