@@ -103,7 +103,7 @@ class Machine:
     def wait_ready(self) -> float:
         """Wait until the agent has started; returns the seconds since power on."""
         began = time.monotonic()
-        while '"agent started"' not in self.said():
+        while "agent started" not in self.said():
             if self._process.poll() is not None:
                 raise RuntimeError("qemu ended")
             if time.monotonic() - began > BOOT_SECONDS:
