@@ -30,6 +30,13 @@ def reference(known: list[bool | None], target: int) -> tuple[int, int, int, int
     return low_depth, high_depth, least_absent, most_absent
 
 
+def window(known: list[bool | None]) -> list[bool | None]:
+    """Leave out what lies beyond the oldest known day: nobody asked for it."""
+    while known and known[-1] is None:
+        known = known[:-1]
+    return known
+
+
 def as_days(known: Sequence[bool | None]) -> dict[date, bool]:
     return {
         UNTIL - timedelta(days=back): present
@@ -43,8 +50,7 @@ DAYS = st.lists(st.sampled_from([True, True, False, None]), max_size=50)
 
 @given(DAYS, st.integers(min_value=1, max_value=40))
 def test_bounds_agree_with_a_count_by_hand(known: list[bool | None], target: int) -> None:
-    while known and known[-1] is None:
-        known = known[:-1]  # what lies beyond the oldest known day is not part of the window
+    known = window(known)
     found = bounds(as_days(known), until=UNTIL, target=target)
     expected = reference(known, target)
     assert found[:4] == expected
@@ -54,7 +60,7 @@ def test_bounds_agree_with_a_count_by_hand(known: list[bool | None], target: int
 def test_a_word_holds_however_the_unknown_days_turn_out(
     known: list[bool | None], target: int, ratio: float
 ) -> None:
-    known = known[:8]
+    known = window(known[:8])
     found = bounds(as_days(known), until=UNTIL, target=target)
     word = judge(found, target=target, max_missing_ratio=ratio)
     known += [None] * (target - len(known))
