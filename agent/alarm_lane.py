@@ -8,18 +8,21 @@ from dataclasses import replace
 import structlog
 
 from agent.county.commands import AckData, TestCommand
-from agent.county.contract import AlarmEventData, ButtonState, Event, State
+from agent.county.contract import Event, State
+from agent.county.event_data import AlarmEventData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
-from agent.guard import Stage
+from agent.county.state_data import ButtonState
+from agent.guard import Signs, Stage
 from agent.guard_post import GuardPost
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.incidents import AlarmRefusedError
+from agent.policy import AlarmEquipment
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Lane, Row
-from drivers.base import Clock, Confirming
+from drivers.base import Clock, Confirming, OutputDriver
 from drivers.readings import LatchesReading, Reading, ReceiverReading
 
 COMMIT_SECONDS = 0.2
@@ -66,6 +69,21 @@ class AlarmLane:
         # Rows the disk refused at first; what a row's confirmation is owed to.
         self._refused: list[str] = []
         self._owed: dict[str, tuple[str, str]] = {}
+
+    def change(
+        self,
+        equipment: AlarmEquipment,
+        confirming: Mapping[str, Confirming],
+        outputs: Mapping[str, OutputDriver],
+        signs: Signs,
+    ) -> None:
+        """Watch these lines from now on; the county forgets the state of what is gone."""
+        before = self._monitor.states(self._now())
+        self._monitor.change(equipment)
+        self._confirming = confirming
+        self._guard.change(signs, outputs)
+        gone = self._board.forget(before, self._monitor.states(self._now()))
+        self._publisher.offer_states([self._composer.tombstone(*key) for key in gone])
 
     def handle(self, reading: Reading) -> None:
         """Judge one reading and deliver what happened."""

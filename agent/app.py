@@ -1,22 +1,25 @@
 """The composition root: knows every part, starts them in order and stops them in reverse."""
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import structlog
 
 from agent.alarm_lane import AlarmLane
 from agent.command_desk import CommandDesk
+from agent.control.protocol import CommandError
 from agent.control.server import ControlServer
 from agent.control.verbs import verbs
 from agent.county.commands import CommandGuard, public_key
-from agent.county.contract import AgentEventData, Event, State
+from agent.county.contract import Event, State
+from agent.county.event_data import AgentEventData
 from agent.county.messages import ClockQuality, Composer
 from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
@@ -26,7 +29,7 @@ from agent.credentials import CredentialError, Credentials
 from agent.duties import duty_states
 from agent.equipment import Equipment
 from agent.findings import Cause
-from agent.guard import Guard
+from agent.guard import Guard, Signs
 from agent.guard_post import GuardPost
 from agent.inventory import inventory, not_fitted
 from agent.liveness import Liveness
@@ -35,11 +38,13 @@ from agent.monitors.alarm import AlarmMonitor
 from agent.scheduler import Scheduler
 from agent.self_report import SelfReport
 from agent.settings import SiteSettings
+from agent.settings_source import Loaded, SettingsSource
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database
 from agent.store.outbox import SCHEMA, Outbox
+from agent.supervision import Supervision
 from agent.watch_lane import WatchLane
 from drivers.base import Clock
 from drivers.host import kernel_clock_synchronised
@@ -53,6 +58,11 @@ STORE_SECONDS = 2.0
 # Enough for the tours of yesterday and today, and for the last nightly survey.
 RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
 
+# What a reload waits for each loop to take the new settings.
+RELOAD_SECONDS = 3.0
+# What a broker is told when there is nobody to log in as; it is then never called.
+NOBODY = Login("", None, None)
+
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -64,27 +74,30 @@ class App:
     def __init__(
         self,
         site: SiteSettings,
-        problems: Sequence[str],
+        source: SettingsSource,
+        loaded: Loaded,
         credentials: Credentials,
         clock: Clock,
         *,
         control_path: Path,
-        left_out: Collection[str] = (),
     ) -> None:
+        """`site` are the settings that were `loaded` from `source`."""
         self.liveness = Liveness(clock)
         self._site = site
+        self._source = source
+        self._credentials = credentials
         self._clock = clock
         self._control_path = control_path
-        self._left_out = left_out
+        self._left_out = loaded.left_out
+        self._reloading = threading.Lock()
         self._stop_order: list[Callable[[], None]] = []
         folder = site.state.directory
         with contextlib.suppress(OSError):  # the stores say so themselves
             folder.mkdir(parents=True, exist_ok=True)
-        self._equipment = Equipment(site, credentials, clock)
-        self._problems = [*problems, *self._equipment.problems]
-        login, login_problem = self._login(credentials)
-        if login_problem is not None:
-            self._problems.append(login_problem)
+        self._scheduler = Scheduler(site.site.zone, self._missed_run)
+        self._equipment = Equipment(site, credentials, clock, self._scheduler)
+        login, login_problems = self._login(site)
+        self._problems = [*loaded.problems, *self._equipment.problems, *login_problems]
 
         self._alarm_store = AlarmStore(self._database(folder / "alarms.db", SCHEMA))
         self._events = Outbox(
@@ -96,7 +109,7 @@ class App:
         self._status = SiteStatus(self._composer, outboxes, inventory(site), clock)
         self._publisher = Publisher(
             site.broker.addresses if site.broker and login else (),
-            login or Login("", None, None),
+            login or NOBODY,
             self._composer,
             self._status,
             *outboxes,
@@ -111,10 +124,13 @@ class App:
             self._problems,
             clock.now(),
             self._status,
-            can_be_acknowledged=bool(site.county_key) or not site.configured("alarm"),
+            last_good=str(loaded.last_good or ""),
+        )
+        self._report.can_be_acknowledged = _can_be_acknowledged(site)
+        self._supervision = Supervision(
+            self.liveness, clock, self._equipment, self._equipment.overdue
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
-        self._scheduler = Scheduler(site.site.zone, self._missed_run)
 
     def start(self) -> None:
         """Stores first, then what delivers, then the loops, then the devices."""
@@ -122,7 +138,7 @@ class App:
         self._stop_order.append(self._alarm_store.outbox.stop)
         self._events.start(timeout=STORE_SECONDS)
         self._stop_order.append(self._events.stop)
-        self._restore()
+        self._restore(None)
 
         shared = (self._composer, self._publisher, self._board, self._clock)
         self._watch = WatchLane(
@@ -133,11 +149,9 @@ class App:
             self._equipment.remember,
         )
         self._watch.announce(self._started())
-        outputs = [one for module in self._site.alarm_module for one in module.guard_outputs]
-        can_be_acknowledged = bool(self._site.county_key)
-        signs = Guard(self._site.guard, outputs, can_be_acknowledged=can_be_acknowledged)
+        signs = Guard(_signs(self._site))
         guard = GuardPost(signs, self._equipment.outputs, self._publisher)
-        alarm = AlarmLane(
+        alarm = self._alarm = AlarmLane(
             AlarmMonitor(self._site.alarm_equipment, memory),
             self._alarm_store,
             *shared,
@@ -150,9 +164,8 @@ class App:
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
-        keys = {key.id: public_key(key.public) for key in self._site.county_key}
-        desk = CommandDesk(
-            CommandGuard(self._site.site.county, self._site.site.id, keys, self._clock.now),
+        self._desk = CommandDesk(
+            self._command_guard(self._site),
             self._composer.topics,
             alarm,
             alarm_loop,
@@ -160,21 +173,27 @@ class App:
             self._watch.announce,
             self._clock,
         )
-        self._publisher.on_command = desk.receive
-        self._control = ControlServer(self._control_path, verbs(alarm, alarm_loop, self._board))
+        self._publisher.on_command = self._desk.receive
+        understood = verbs(alarm, alarm_loop, self._board, self.reload)
+        self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:
             self._problems.append(self._control.problem)
         self._stop_order.append(self._control.stop)
         watch_loop = self._loop("watch", self._watch.handle, self._watch.tick, WATCH_TICK_SECONDS)
+        self._alarm_loop, self._watch_loop = alarm_loop, watch_loop
         self._report.faults = lambda: [
             *sorted(self._watch.failed),
             *(f"{loop.name}: {what}" for loop in (alarm_loop, watch_loop) for what in loop.failed),
         ]
 
+        self._report.own_figures = lambda: self._supervision.figures
+        self._report.hung = lambda: self._supervision.hung
+        self._supervision.start()
+        self._stop_order.append(self._supervision.stop)
+
         self._equipment.start(alarm_loop.post, watch_loop.post)
         self._stop_order.append(self._equipment.stop)
-        self._equipment.schedule(self._scheduler)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
 
@@ -187,16 +206,94 @@ class App:
             except Exception:
                 log.exception("stopping failed", component=str(step))
 
-    def _login(self, credentials: Credentials) -> tuple[Login | None, str | None]:
+    def reload(self) -> Sequence[str]:
+        """Take the site's file anew; return the names of the parts that were made anew.
+
+        What is set as before goes on undisturbed, and the stores are not touched. Raises
+        CommandError when the file is not fit to be used: then all goes on as it was.
+        """
+        if not self._reloading.acquire(blocking=False):
+            raise CommandError("reload.busy")
+        try:
+            site = self._read_again()
+            changed = self._change(site)
+        except CommandError as error:
+            self._tell("reload_refused", Cause(code=error.code, params=dict(error.params)))
+            raise
+        finally:
+            self._reloading.release()
+        self._tell("reloaded")
+        return changed
+
+    def _read_again(self) -> SiteSettings:
+        loaded = self._source.again()
+        if loaded.site is None:
+            first, count = loaded.problems[0], len(loaded.problems)
+            raise CommandError("reload.refused", problem=first, count=count)
+        for name in ("county", "id", "timezone"):
+            if getattr(loaded.site.site, name) != getattr(self._site.site, name):
+                raise CommandError("reload.needs_restart", key=f"site.{name}")
+        for name in ("state", "control"):
+            if getattr(loaded.site, name) != getattr(self._site, name):
+                raise CommandError("reload.needs_restart", key=name)
+        return loaded.site
+
+    def _change(self, site: SiteSettings) -> Sequence[str]:
+        """Old devices stop, the loops learn of the new ones, then these start."""
+        told = self._asked(self._watch_loop, self._equipment.remember)
+        changed = self._equipment.change(site)
+        self._restore(told)
+        self._asked(self._watch_loop, lambda: self._watch.change(self._equipment.monitors))
+        self._asked(
+            self._alarm_loop,
+            lambda: self._alarm.change(
+                site.alarm_equipment,
+                self._equipment.confirming,
+                self._equipment.outputs,
+                _signs(site),
+            ),
+        )
+        self._equipment.start(self._alarm_loop.post, self._watch_loop.post)
+        self._desk.change(self._command_guard(site))
+        login, login_problems = self._login(site)
+        self._problems[:] = [*self._equipment.problems, *login_problems]
+        self._site, self._left_out = site, frozenset()
+        self._report.last_good = ""
+        self._report.can_be_acknowledged = _can_be_acknowledged(site)
+        self._status.inventory = inventory(site)
+        self._publisher.change(
+            site.broker.addresses if site.broker and login else (),
+            login or NOBODY,
+            site.broker.status_seconds if site.broker else STATUS_SECONDS,
+        )
+        return changed
+
+    def _asked(self, loop: Loop, question: Callable[[], T]) -> T | None:
+        """Have a loop's own thread do it; one that hangs does it when it moves again."""
+        try:
+            return loop.ask(question).result(RELOAD_SECONDS)
+        except FutureTimeoutError:
+            log.error("loop does not take the new settings in time", component=loop.name)
+            return None
+
+    def _tell(self, what: Literal["reloaded", "reload_refused"], *causes: Cause) -> None:
+        log.info("settings", component="run", what=what, why=[cause.params for cause in causes])
+        data = AgentEventData(what=what, causes=causes)
+        self._watch.announce(Event(subject="agent", time=self._clock.now(), data=data))
+
+    def _command_guard(self, site: SiteSettings) -> CommandGuard:
+        keys = {key.id: public_key(key.public) for key in site.county_key}
+        return CommandGuard(site.site.county, site.site.id, keys, self._clock.now)
+
+    def _login(self, site: SiteSettings) -> tuple[Login | None, Sequence[str]]:
         """Return who we are to the broker, or why it cannot be spoken to."""
-        site = self._site
         reference = site.broker.password if site.broker is not None else None
         try:
-            password = credentials.resolve(reference) if reference is not None else None
+            password = self._credentials.resolve(reference) if reference is not None else None
         except CredentialError as error:
-            return None, str(error)
+            return None, [str(error)]
         client_id = f"{site.site.county}-{site.site.id}"
-        return Login(client_id, site.broker_username, password), None
+        return Login(client_id, site.broker_username, password), []
 
     def _database(self, path: Path, schema: str) -> Database:
         return Database(path, schema, self.liveness.beat(f"store {path.stem}"))
@@ -213,16 +310,19 @@ class App:
         self._stop_order.append(loop.stop)
         return loop
 
-    def _restore(self) -> None:
-        """Give the monitors what they knew before the restart; without it they start afresh."""
+    def _restore(self, told: Mapping[str, str] | None) -> None:
+        """Give the new monitors what was known before them; without it they start afresh.
+
+        `told` is what the old ones remember; None: the disk says.
+        """
         database, now = self._events.database, self._clock.now()
         until = self._clock.monotonic() + RESTORE_SECONDS
         scans, day_maps = (
             self._read(journal.since(database, kind, (now - reach).timestamp()), [], until)
             for kind, reach in RESTORED.items()
         )
-        nothing: dict[str, str] = {}
-        told = self._read(journal.remembered(database), nothing, until)
+        if told is None:
+            told = self._read(journal.remembered(database), dict[str, str](), until)
         try:
             self._equipment.restore(scans, day_maps, told)
         except Exception:
@@ -255,6 +355,15 @@ class App:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
+
+
+def _signs(site: SiteSettings) -> Signs:
+    outputs = tuple(one for module in site.alarm_module for one in module.guard_outputs)
+    return Signs(site.guard, outputs, bool(site.county_key))
+
+
+def _can_be_acknowledged(site: SiteSettings) -> bool:
+    return bool(site.county_key) or not site.configured("alarm")
 
 
 def clock_quality(clock: Clock) -> ClockQuality:

@@ -64,6 +64,10 @@ class CameraRounds:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def overdue_seconds(self) -> float:
+        """Return 0: a probe past its bound is killed with its worker."""
+        return 0.0
+
     def _run(self) -> None:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="camera") as pool:
             while not self._stopping.is_set():

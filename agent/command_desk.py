@@ -13,7 +13,8 @@ from agent.county.commands import (
     TestCommand,
     reply,
 )
-from agent.county.contract import AuditEventData, Event
+from agent.county.contract import Event
+from agent.county.event_data import AuditEventData
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
 from agent.loop import Loop
@@ -46,6 +47,10 @@ class CommandDesk:
         self._clock = clock
         self._minute = 0.0
         self._count = 0
+
+    def change(self, guard: CommandGuard) -> None:
+        """Obey these keys from now on."""
+        self._guard = guard
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:
         """Take in one message of the command topics."""

@@ -15,6 +15,9 @@ from agent.text import explain
 
 LARGEST_SECRET_BYTES = 4096
 MASK = "***"
+# `LoadCredential=site:DIRECTORY` loads every file of a directory, named `site_FILE`
+# (systemd.exec(5)); our unit does so.
+FOLDER = "site"
 
 
 class CredentialError(Exception):
@@ -79,7 +82,9 @@ class Credentials:
         elif self._directory is None:
             raise CredentialError("credential.no_directory", name=str(reference.credential))
         else:
-            path = self._directory / str(reference.credential)
+            path = self._directory / f"{FOLDER}_{reference.credential}"
+            if not path.exists():
+                path = self._directory / str(reference.credential)
         secret = _text(_content(path), path)
         self.redactor.add(secret)
         return SecretStr(secret)

@@ -2,7 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -12,6 +13,7 @@ from drivers.errors import DriverError, PortLostError
 from drivers.readings import Outage, Reading, Reason
 
 BACK_OFF_SECONDS = (0.2, 5.0)
+OPEN_SECONDS = 10.0
 
 log = structlog.get_logger()
 
@@ -42,6 +44,8 @@ class DeviceThread:
         self._stopping = threading.Event()
         self._down_since: float | None = None
         self._unexpected: set[str] = set()
+        # By when the call under way has to be back; None: none is.
+        self._due_back: float | None = None
         self._thread = threading.Thread(
             target=self._run, name=f"device-{driver.device_id}", daemon=True
         )
@@ -60,6 +64,11 @@ class DeviceThread:
         self._stopping.set()
         self._thread.join(timeout)
 
+    def overdue_seconds(self) -> float:
+        """Return how long the driver has overrun the deadline of the call it is in."""
+        due = self._due_back
+        return max(0.0, self._clock.monotonic() - due) if due is not None else 0.0
+
     def request(self, job: Job, *, deadline_seconds: float) -> None:
         """Run a longer job, such as a survey, on the owner thread between two polls."""
         self._jobs.put((job, deadline_seconds))
@@ -68,7 +77,8 @@ class DeviceThread:
         failures = 0
         while not self._stopping.is_set():
             try:
-                self._driver.open()
+                with self._due(OPEN_SECONDS):
+                    self._driver.open()
                 self._poll_until_lost()
             except Exception as error:  # noqa: BLE001 - one broken device never stops another
                 self._failed(error)
@@ -82,7 +92,8 @@ class DeviceThread:
     def _close(self) -> None:
         """Close; a driver that fails even in this is opened again like any other."""
         try:
-            self._driver.close()
+            with self._due(OPEN_SECONDS):
+                self._driver.close()
         except Exception as error:  # noqa: BLE001 - its thread must outlive it
             self._unknown(error)
 
@@ -109,8 +120,17 @@ class DeviceThread:
         self._deliver(lambda *, deadline: job(deadline), seconds)
 
     def _deliver(self, call: Callable[..., Iterable[Reading]], seconds: float) -> None:
-        for reading in call(deadline=self._clock.monotonic() + seconds):
-            self._post(reading)
+        with self._due(seconds):
+            for reading in call(deadline=self._clock.monotonic() + seconds):
+                self._post(reading)
+
+    @contextmanager
+    def _due(self, seconds: float) -> Iterator[None]:
+        self._due_back = self._clock.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._due_back = None
 
     def _failed(self, error: Exception) -> None:
         known = isinstance(error, DriverError)

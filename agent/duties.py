@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from agent.county.contract import DutyState, State
+from agent.county.contract import State
+from agent.county.state_data import DutyState
 from agent.findings import Cause, Verdict, worst
 
 # Which kinds of object serve a duty. None: this version cannot measure it.

@@ -1,11 +1,12 @@
 """What a site has: its drivers, the threads that own them, and the monitors that judge them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from agent.camera_rounds import CameraRounds
 from agent.credentials import CredentialError, Credentials
-from agent.devices import DeviceThread, Post
+from agent.devices import Post
 from agent.inventory import cameras, retention_channels
 from agent.monitors import Instant, Monitor
 from agent.monitors.cameras import CamerasMonitor
@@ -13,189 +14,221 @@ from agent.monitors.host import HostMonitor
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
+from agent.parts import HOST, Made, Plan, device_plans
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
-from agent.settings_alarm import AlarmModule
-from drivers.alarm.modbus_bus import ModbusBus
-from drivers.alarm.modem_lines import ModemLinesDriver
-from drivers.alarm.surgard import SurgardDriver
 from drivers.base import Clock, Confirming, OutputDriver
-from drivers.host import HostDriver, HostSettings
-from drivers.nfc.pn532 import Pn532Driver
 from drivers.readings import AnyReading, ScanReading
 from drivers.stream_workers import StreamWorkers
 
-LOOP_SECONDS = 1.0
-RECEIVER_SECONDS = 0.5
-READER_DEADLINE_SECONDS = 3.0
-HOST_DEADLINE_SECONDS = 5.0
 ROUNDS_UNTIL_STALE = 3
 LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
 
 
-class Part(Protocol):
-    """Something with threads of its own that hands readings on."""
+@dataclass
+class _Running:
+    plan: Plan
+    made: Made
+    started: bool = False
 
-    def start(self, post: Post) -> None:
-        """Start; returns at once, whatever the device does."""
 
-    def ask_to_stop(self) -> None:
-        """Let what is under way be the last."""
-
-    def stop(self) -> None:
-        """End."""
+@dataclass
+class _Judge:
+    key: object
+    monitor: Monitor
+    restored: bool = False
 
 
 class Equipment:
     """Everything that measures and judges; `problems` names what could not be made, and why."""
 
-    def __init__(self, site: SiteSettings, credentials: Credentials, clock: Clock) -> None:
+    def __init__(
+        self, site: SiteSettings, credentials: Credentials, clock: Clock, scheduler: Scheduler
+    ) -> None:
         self.problems: list[str] = []
+        self._credentials = credentials
         self._clock = clock
-        buses = _buses(site.alarm_module, clock)
-        self._modules = [_bus_thread(bus, clock) for bus in buses]
-        self._modules += [
-            DeviceThread(
-                ModemLinesDriver(loop, clock), clock, poll_seconds=0, deadline_seconds=LOOP_SECONDS
-            )
-            for loop in site.alarm_loop
+        self._scheduler = scheduler
+        self._parts: dict[str, _Running] = {}
+        self._judges: dict[str, _Judge] = {}
+        self.change(site)
+
+    def change(self, site: SiteSettings) -> Sequence[str]:
+        """Make what the settings ask for, none of it started yet; return the names of what changed.
+
+        What is asked for as before goes on undisturbed; what is not is stopped first, because a
+        port has one owner.
+        """
+        self.problems = []
+        plans = {plan.name: plan for plan in self._plans(site)}
+        gone = [
+            name
+            for name, one in self._parts.items()
+            if name not in plans or plans[name].key != one.plan.key
         ]
-        receivers = {one.id: SurgardDriver(one, clock) for one in site.alarm_receiver}
-        self._modules += [
-            DeviceThread(driver, clock, poll_seconds=0, deadline_seconds=RECEIVER_SECONDS)
-            for driver in receivers.values()
-        ]
-        modules = {one.settings.id: one for bus in buses for one in bus.modules}
-        self.confirming: Mapping[str, Confirming] = {**receivers, **modules}
-        self.outputs: Mapping[str, OutputDriver] = modules
-        self._readers = [
-            DeviceThread(
-                Pn532Driver(reader, clock),
-                clock,
-                poll_seconds=reader.poll_seconds,
-                deadline_seconds=READER_DEADLINE_SECONDS,
-            )
-            for reader in site.nfc_reader
-        ]
-        machine = HostSettings(
-            state_directory=site.state.directory,
-            serial_devices=site.serial_ports,
-            poll_seconds=site.host.poll_seconds,
-        )
-        self._host = DeviceThread(
-            HostDriver(machine, clock),
-            clock,
-            poll_seconds=machine.poll_seconds,
-            deadline_seconds=HOST_DEADLINE_SECONDS,
-        )
-        self._recorders = self._make_recorders(site, credentials)
-        probes = [probe for recorder in self._recorders for probe in recorder.probes()]
-        self._rounds = CameraRounds(
-            probes, StreamWorkers(clock), clock, round_seconds=site.cameras.round_seconds
-        )
-        self.monitors: list[Monitor] = [HostMonitor(machine.id, site.host)]
-        self._patrol: PatrolMonitor | None = None
-        if site.patrol is not None:
-            readers = [reader.id for reader in site.nfc_reader]
-            self._patrol = PatrolMonitor(readers, site.checkpoint, site.patrol, site.site.zone)
-            self.monitors.append(self._patrol)
-        self._retention = RetentionMonitor(
-            [recorder.id for recorder in site.recorder],
-            [channel for recorder in site.recorder for channel in retention_channels(recorder)],
-            site.retention,
-            site.site.zone,
-        )
-        max_age = ROUNDS_UNTIL_STALE * site.cameras.round_seconds
-        cameras_monitor = CamerasMonitor(
-            cameras(site), site.pictures, max_age_seconds=max(max_age, LEAST_MAX_AGE_SECONDS)
-        )
-        self.monitors += [self._retention, cameras_monitor]
+        self._stop(gone)
+        new = [name for name in plans if name not in self._parts]
+        for name in new:
+            self._parts[name] = _Running(plans[name], plans[name].make())
+        self._change_monitors(site)
+        return sorted({*gone, *new})
+
+    @property
+    def monitors(self) -> Sequence[Monitor]:
+        """Return the monitors of all but the alarm."""
+        return [judge.monitor for judge in self._judges.values()]
+
+    @property
+    def confirming(self) -> Mapping[str, Confirming]:
+        """Return the drivers that wait to hear that what they handed over is on disk, by device."""
+        made = [one.made for one in self._parts.values()]
+        return {device: driver for one in made for device, driver in one.confirming.items()}
+
+    @property
+    def outputs(self) -> Mapping[str, OutputDriver]:
+        """Return the drivers of lamps and buzzers, by module."""
+        made = [one.made for one in self._parts.values()]
+        return {module: driver for one in made for module, driver in one.outputs.items()}
 
     def start(self, post_alarm: Post, post: Post) -> None:
-        """Start every device; returns at once, whatever the devices do."""
-        for module in self._modules:
-            module.start(post_alarm)
-        others: list[Part] = [*self._readers, self._host, *self._recorders, self._rounds]
-        for part in others:
-            part.start(post)
+        """Start what does not run yet; returns at once, whatever the devices do."""
+        for one in self._parts.values():
+            if not one.started:
+                one.started = True
+                one.made.part.start(post_alarm if one.plan.loop == "alarm" else post)
 
     def stop(self) -> None:
         """Ask all to stop, then wait for each."""
-        parts: list[Part] = [self._rounds, *self._recorders, self._host]
-        parts += [*self._readers, *self._modules]
-        for part in parts:
-            part.ask_to_stop()
-        for part in parts:
-            part.stop()
+        self._stop(list(self._parts))
 
-    def schedule(self, scheduler: Scheduler) -> None:
-        """Plan what runs by the calendar."""
-        for recorder in self._recorders:
-            recorder.schedule(scheduler)
+    def overdue(self) -> Mapping[str, float]:
+        """Return for every part how long its driver has overrun a deadline, in seconds."""
+        return {
+            name: one.made.part.overdue_seconds()
+            for name, one in list(self._parts.items())
+            if one.started
+        }
+
+    @property
+    def worker_restarts(self) -> int:
+        """Return how often a camera worker has been replaced."""
+        return self._workers.restarts
+
+    def restart_workers(self) -> None:
+        """End the camera workers; the next probes start new ones."""
+        self._workers.end_all()
 
     def remember(self) -> Mapping[str, str]:
         """Return what the monitors must know after a restart, by name."""
-        if self._patrol is None:
-            return {}
         return {WATCHED_TIME: self._patrol.watched_time(self._now()).model_dump_json()}
 
     def restore(
         self, scans: Sequence[AnyReading], day_maps: Sequence[AnyReading], told: Mapping[str, str]
     ) -> None:
-        """Give the monitors what was journalled and remembered before the restart."""
-        if self._patrol is not None:
+        """Give the monitors that are new what was journalled and remembered before them."""
+        now = self._now()
+        new = {name for name, judge in self._judges.items() if not judge.restored}
+        for judge in self._judges.values():
+            judge.restored = True
+        if "patrol" in new:
             watched = told.get(WATCHED_TIME)
             self._patrol.restore(
                 [one for one in scans if isinstance(one, ScanReading)],
-                self._now(),
+                now,
                 WatchedTime.model_validate_json(watched) if watched else None,
             )
-        self._retention.restore(day_maps, self._now())
+        retention = self._judges["retention"].monitor
+        if "retention" in new and isinstance(retention, RetentionMonitor):
+            retention.restore(day_maps, now)
 
-    def _make_recorders(
-        self, site: SiteSettings, credentials: Credentials
-    ) -> Sequence[RecorderPart]:
-        """Make a part for each recorder; a bad secret costs its recorder alone."""
-        parts = []
+    @property
+    def _patrol(self) -> PatrolMonitor:
+        monitor = self._judges["patrol"].monitor
+        assert isinstance(monitor, PatrolMonitor)  # noqa: S101 - made below, under this name
+        return monitor
+
+    def _stop(self, names: Sequence[str]) -> None:
+        parts = [self._parts.pop(name) for name in reversed(names)]
+        running = [one.made.part for one in parts if one.started]
+        for part in running:
+            part.ask_to_stop()
+        for part in running:
+            part.stop()
+
+    def _plans(self, site: SiteSettings) -> Iterator[Plan]:
+        yield from device_plans(site, self._clock)
+        recorders = []
         for recorder in site.recorder:
             try:
-                password = credentials.resolve(recorder.password)
+                password = self._credentials.resolve(recorder.password)
             except CredentialError as error:
+                # A bad secret costs its recorder alone.
                 self.problems.append(f"{recorder.id}: {error}")
                 continue
-            parts.append(
-                RecorderPart(
-                    recorder,
-                    password,
-                    site.state.directory,
-                    site.site.zone,
-                    site.retention,
-                    self._clock,
-                )
+            make = partial(
+                RecorderPart,
+                recorder,
+                password,
+                site.state.directory,
+                site.site.zone,
+                site.retention,
+                self._clock,
+                self._scheduler,
             )
-        return parts
+            key = (recorder, password, site.retention)
+            recorders.append(key)
+            yield Plan(f"recorder {recorder.id}", key, "watch", lambda make=make: Made(make()))  # type: ignore[misc]
+        rounds = (site.cameras, tuple(recorders))
+        yield Plan("cameras", rounds, "watch", partial(self._rounds, site.cameras.round_seconds))
+
+    def _rounds(self, round_seconds: float) -> Made:
+        recorders = [one.made.part for one in self._parts.values()]
+        probes = [
+            probe for one in recorders if isinstance(one, RecorderPart) for probe in one.probes()
+        ]
+        self._workers = StreamWorkers(self._clock)
+        return Made(CameraRounds(probes, self._workers, self._clock, round_seconds=round_seconds))
+
+    def _change_monitors(self, site: SiteSettings) -> None:
+        zone = site.site.zone
+        readers = [reader.id for reader in site.nfc_reader]
+        recorders = [recorder.id for recorder in site.recorder]
+        channels = [each for recorder in site.recorder for each in retention_channels(recorder)]
+        watched = cameras(site)
+        max_age = max(ROUNDS_UNTIL_STALE * site.cameras.round_seconds, LEAST_MAX_AGE_SECONDS)
+        wanted: dict[str, tuple[object, Callable[[Monitor | None], Monitor]]] = {
+            "host": (site.host, lambda _: HostMonitor(HOST, site.host)),
+            "patrol": (
+                (readers, site.checkpoint, site.patrol),
+                lambda _: PatrolMonitor(readers, site.checkpoint, site.patrol, zone),
+            ),
+            "retention": (
+                (recorders, channels, site.retention),
+                lambda before: RetentionMonitor(
+                    recorders,
+                    channels,
+                    site.retention,
+                    zone,
+                    before=before if isinstance(before, RetentionMonitor) else None,
+                ),
+            ),
+            "cameras": (
+                (watched, site.pictures, max_age),
+                lambda before: CamerasMonitor(
+                    watched,
+                    site.pictures,
+                    max_age_seconds=max_age,
+                    before=before if isinstance(before, CamerasMonitor) else None,
+                ),
+            ),
+        }
+        for name, (key, make) in wanted.items():
+            before = self._judges.get(name)
+            if before is None or before.key != key:
+                monitor = make(before.monitor if before is not None else None)
+                self._judges[name] = _Judge(key, monitor)
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())
-
-
-def _buses(modules: Sequence[AlarmModule], clock: Clock) -> Sequence[ModbusBus]:
-    """Make one bus of all modules that share a port."""
-    by_port: dict[str, list[AlarmModule]] = {}
-    for module in modules:
-        by_port.setdefault(module.port, []).append(module)
-    return [ModbusBus(sharing, clock) for sharing in by_port.values()]
-
-
-def _bus_thread(bus: ModbusBus, clock: Clock) -> DeviceThread:
-    settings = [module.settings for module in bus.modules]
-    return DeviceThread(
-        bus,
-        clock,
-        poll_seconds=1 / max(one.polls for one in settings),
-        deadline_seconds=1
-        + sum(2 * one.reply_timeout_seconds + one.worst_turnaround_seconds for one in settings),
-        device_ids=[one.id for one in settings],
-    )

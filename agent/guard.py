@@ -1,8 +1,8 @@
 """What lamp and buzzer tell the guard: how far an alarm has got, and when to telephone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.monitors.alarm_memory import ButtonMemory
 from agent.policy import GuardOutput, GuardPolicy, Pattern
@@ -34,20 +34,24 @@ class _Alarm:
     sent: bool = False
 
 
+class Signs(NamedTuple):
+    """What there is to tell the guard with, and how; settings, so they may change."""
+
+    policy: GuardPolicy
+    outputs: Sequence[GuardOutput]
+    can_be_acknowledged: bool
+
+
 class Guard:
     """Pure; called on the alarm loop alone. Nothing it knows outlives a restart.
 
     After one an open incident is recorded; whether it was sent is not known until it is again.
     """
 
-    def __init__(
-        self, policy: GuardPolicy, outputs: Iterable[GuardOutput], *, can_be_acknowledged: bool
-    ) -> None:
-        self._policy = policy
-        self._outputs = list(outputs)
-        self._can_be_acknowledged = can_be_acknowledged
+    def __init__(self, signs: Signs) -> None:
         self._alarms: dict[str, _Alarm] = {}
         self._acknowledged: set[str] = set()
+        self.signs = signs
 
     def pressed(self, button: str, incident: int, row: str, at: float, *, recorded: bool) -> None:
         """Note a press; one more that nobody has acknowledged leaves the first one's deadline."""
@@ -104,11 +108,12 @@ class Guard:
         """Return for every output, by module and number, whether it is on at this moment."""
         worst = min(stages.values(), key=URGENT.index, default="off")
         lit: dict[tuple[str, int], bool] = {}
-        for output in self._outputs:
+        for output in self.signs.outputs:
             if output.shows == "county_link":
                 pattern: Pattern = "on" if linked else "slow"
             else:
-                patterns = self._policy.lamp if output.shows == "alarm" else self._policy.buzzer
+                policy = self.signs.policy
+                patterns = policy.lamp if output.shows == "alarm" else policy.buzzer
                 pattern = patterns.of(worst)
             lit[output.module, output.output] = is_lit(pattern, at)
         return lit
@@ -116,9 +121,10 @@ class Guard:
     def _stage(self, button: str, alarm: _Alarm, at: float) -> Stage:
         if button in self._acknowledged:
             return "acknowledged"
-        unsent = not alarm.sent and at - alarm.unsent_since > self._policy.telephone_after_seconds
-        waited = at - alarm.since > self._policy.acknowledge_within_seconds
-        if unsent or (waited and self._can_be_acknowledged):
+        policy = self.signs.policy
+        unsent = not alarm.sent and at - alarm.unsent_since > policy.telephone_after_seconds
+        waited = at - alarm.since > policy.acknowledge_within_seconds
+        if unsent or (waited and self.signs.can_be_acknowledged):
             return "telephone"
         if alarm.sent:
             return "sent"

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from agent.county.publisher import Publisher
-from agent.guard import Guard, Stage
+from agent.guard import Guard, Signs, Stage
 from agent.monitors.alarm_memory import ButtonMemory
 from agent.store.outbox import Row
 from drivers.base import OutputDriver
@@ -23,6 +23,11 @@ class GuardPost:
         self._sent: deque[str] = deque()
         self._lit: dict[tuple[str, int], bool] = {}
         self.stages: Mapping[str, Stage] = {}
+
+    def change(self, signs: Signs, outputs: Mapping[str, OutputDriver]) -> None:
+        """Tell the guard by these; every lamp is set anew, because its driver may be a new one."""
+        self._guard.signs, self._outputs = signs, outputs
+        self._lit = {}
 
     def pressed(self, row: Row, button: str, incident: int, at: float) -> None:
         """Note a press that is on its way."""

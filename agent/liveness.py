@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from drivers.base import Clock
 
@@ -19,11 +19,15 @@ class Beat:
     limit_seconds: float
     at: float = 0.0
     waiting_for: str | None = None
-    waits: dict[str, float] = field(default_factory=dict)
+    longest_delay: float = 0.0
 
     def __call__(self) -> None:
         """Say that the loop moves."""
         self.at = self.clock.monotonic()
+
+    def late(self, seconds: float) -> None:
+        """Say by how much the loop has come too late to something it does at fixed times."""
+        self.longest_delay = max(self.longest_delay, seconds)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -65,6 +69,14 @@ class Liveness:
         """Name the loops that do not move."""
         with self._lock:
             return [beat.name for beat in self._beats if beat.stuck_seconds()]
+
+    def longest_delay(self) -> float:
+        """Return the longest delay of any loop since this was last asked."""
+        with self._lock:
+            longest = max((beat.longest_delay for beat in self._beats), default=0.0)
+            for beat in self._beats:
+                beat.longest_delay = 0.0
+        return longest
 
     def slow_io(self, limit_seconds: float) -> list[str]:
         """Name what loops have been waiting for longer than that."""

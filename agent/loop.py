@@ -73,6 +73,7 @@ class Loop:
             self._beat()
             left = tick_at - self._clock.monotonic()
             if left <= 0:
+                self._beat.late(-left)
                 self._guarded(self._tick, "tick")
                 tick_at = self._clock.monotonic() + self._tick_seconds
                 continue

@@ -34,8 +34,11 @@ class RecorderPart:
         zone: ZoneInfo,
         policy: RetentionPolicy,
         clock: Clock,
+        scheduler: Scheduler,
     ) -> None:
         self._recorder = recorder
+        self._scheduler = scheduler
+        self._job = f"survey {recorder.id}"
         self._password = password
         self._gate = RecorderGate(
             recorder.id,
@@ -67,9 +70,14 @@ class RecorderPart:
         self._survey = Survey(driver, self._thread, clock, zone, days=days)
 
     def start(self, post: Post) -> None:
-        """Start to poll; the first survey follows the first poll."""
+        """Start to poll; a survey follows the first poll, then every night.
+
+        One that did not come to its end is asked for again soon.
+        """
         self._thread.start(post)
         self._survey.request()
+        self._scheduler.daily(self._job, self._recorder.survey_at, self._survey.request)
+        self._scheduler.every(f"{self._job} again", SURVEY_AGAIN_SECONDS, self._survey.retry)
 
     def ask_to_stop(self) -> None:
         """Let the request under way be the last."""
@@ -77,13 +85,13 @@ class RecorderPart:
 
     def stop(self) -> None:
         """End."""
+        for job in (self._job, f"{self._job} again"):
+            self._scheduler.cancel(job)
         self._thread.stop()
 
-    def schedule(self, scheduler: Scheduler) -> None:
-        """Survey every night, and again soon when a survey did not come to its end."""
-        name = f"survey {self._recorder.id}"
-        scheduler.daily(name, self._recorder.survey_at, self._survey.request)
-        scheduler.every(f"{name} again", SURVEY_AGAIN_SECONDS, self._survey.retry)
+    def overdue_seconds(self) -> float:
+        """Return how long the recorder's driver has overrun a deadline."""
+        return self._thread.overdue_seconds()
 
     def probes(self) -> Sequence[CameraProbe]:
         """Return what a camera round opens on this recorder."""

@@ -1,10 +1,12 @@
 """Calendar work: the only door to APScheduler. What must keep its pace runs on loops instead."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import time
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -34,6 +36,11 @@ class Scheduler:
     def every(self, name: str, seconds: int, job: Callable[[], None]) -> None:
         """Run `job` at this interval; for work whose exact pace does not matter."""
         self._scheduler.add_job(job, "interval", seconds=seconds, id=name, name=name)
+
+    def cancel(self, name: str) -> None:
+        """Plan it no more."""
+        with contextlib.suppress(JobLookupError):
+            self._scheduler.remove_job(name)
 
     def start(self) -> None:
         """Begin."""

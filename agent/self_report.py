@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from agent import __version__
-from agent.county.contract import AgentState, State
+from agent.county.contract import State
 from agent.county.site_status import SiteStatus
+from agent.county.state_data import AgentState, OwnFigures
 from agent.findings import Cause, Verdict
 from agent.liveness import Liveness
 from agent.store.outbox import Outbox
 
 SLOW_IO_SECONDS = 5.0
+FAILURES = ("agent.store", "agent.disk", "agent.last_good")
 
 
 class SelfReport:
@@ -25,21 +27,25 @@ class SelfReport:
         started_at: datetime,
         status: SiteStatus,
         *,
-        can_be_acknowledged: bool,
+        last_good: str,
     ) -> None:
+        """`last_good` is the copy of the settings in use when the file itself cannot be used."""
         self._alarms = alarms
         self._events = events
         self._liveness = liveness
         self._settings_problems = settings_problems
         self._started_at = started_at
         self._status = status
-        self._can_be_acknowledged = can_be_acknowledged
+        self.last_good = last_good
+        self.can_be_acknowledged = True
+        self.own_figures: Callable[[], OwnFigures] = OwnFigures
+        self.hung: Callable[[], Sequence[str]] = tuple
         self.faults: Callable[[], Sequence[str]] = tuple
 
     def state(self) -> State:
         """Return the agent's state as it is now."""
         causes = self.causes()
-        failed = any(code.startswith(("agent.store", "agent.disk")) for code, _ in causes)
+        failed = any(code.startswith(FAILURES) for code, _ in causes)
         return State(
             id="agent",
             data=AgentState(
@@ -53,6 +59,7 @@ class SelfReport:
                 alarms_durable=self._durable(self._alarms),
                 events_durable=self._durable(self._events),
                 unsaved=self._alarms.unsaved + self._events.unsaved,
+                own=self.own_figures(),
             ),
         )
 
@@ -79,8 +86,11 @@ class SelfReport:
             causes.append(("agent.refused_by_broker", str(self._status.refused)))
         if self._status.self_test == "failed":
             causes.append(("agent.selftest_failed", self._status.self_test_detail))
-        if not self._can_be_acknowledged:
+        if self.last_good:
+            causes.append(("agent.last_good", self.last_good))
+        if not self.can_be_acknowledged:
             causes.append(("agent.no_county_key", ""))
+        causes += [("agent.driver_hangs", name) for name in self.hung()]
         causes += [("agent.fault", where) for where in self.faults()]
         causes += [("agent.settings", problem) for problem in self._settings_problems]
         return causes

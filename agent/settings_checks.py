@@ -17,7 +17,7 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "gate_manned": (),
 }
 
-_DEVICES = frozenset(
+DEVICES = frozenset(
     {"alarm_module", "alarm_loop", "alarm_receiver", "nfc_reader", "checkpoint", "recorder"}
 )
 
@@ -28,7 +28,7 @@ _ASIDE = (("contact",), ("output",))
 
 def duties_without(left_out: Iterable[KeyPath]) -> frozenset[Duty]:
     """Return the duties of which a device, or a part of one, was left out of a bad file."""
-    sections = {path[0] for path in left_out if path and path[2:3] not in _ASIDE} & _DEVICES
+    sections = {path[0] for path in left_out if path and path[2:3] not in _ASIDE} & DEVICES
     return frozenset(duty for duty, kinds in _SERVED_BY.items() if sections & set(kinds))
 
 

@@ -44,6 +44,15 @@ class StateBoard:
             self._newest[state.data.kind, state.id] = state.model_copy(update={"data": data})
             self._sent.pop((state.data.kind, state.id), None)
 
+    def forget(self, before: Iterable[State], after: Iterable[State]) -> list[tuple[str, str]]:
+        """Forget the objects that are not there any more; return their kinds and ids."""
+        left = {(state.data.kind, state.id) for state in after}
+        gone = sorted({(state.data.kind, state.id) for state in before} - left)
+        for key in gone:
+            self._sent.pop(key, None)
+            self._newest.pop(key, None)
+        return gone
+
     def verdicts(self, kind: str) -> dict[str, Verdict]:
         """Return the newest verdict of every object of a kind."""
         return {state.id: state.data.verdict for state in self.newest() if state.data.kind == kind}

@@ -51,6 +51,15 @@ class WatchLane:
         self._remember_at = 0.0
         self._prune_at = 0.0
 
+    def change(self, monitors: Sequence[Monitor]) -> None:
+        """Ask these from now on; the county forgets the state of what is gone."""
+        now = self._now()
+        before = [state for one in self._monitors for state in self._states(one, now)]
+        self._monitors = monitors
+        after = [state for one in self._monitors for state in self._states(one, now)]
+        gone = self._board.forget(before, after)
+        self._publisher.offer_states([self._composer.tombstone(*key) for key in gone])
+
     def handle(self, reading: Reading) -> None:
         """Show one reading to every monitor; store it with what it led to, in one commit."""
         now = self._now()

@@ -45,6 +45,7 @@ class StreamWorkers:
         self._busy = [0] * count
         self._free = threading.Condition()
         self._closed = False
+        self.restarts = 0
 
     @property
     def pids(self) -> list[int]:
@@ -75,6 +76,13 @@ class StreamWorkers:
         if answer is None:
             return [self._outage(target, Reason.INTERNAL, "the stream worker died in the check")]
         return list(answer)
+
+    def end_all(self) -> None:
+        """Kill all workers; checks under way end as outages, the next ones start new workers."""
+        with self._free:
+            for process in self._processes:
+                if process is not None and not process.dead:
+                    process.kill()
 
     def close(self) -> None:
         """End all workers within about two seconds; checks under way end as outages."""
@@ -112,6 +120,7 @@ class StreamWorkers:
             worn = process is not None and process.asked >= PROBES_A_LIFE
             if process is None or process.dead or (worn and self._busy[place] == 1):
                 if process is not None:
+                    self.restarts += 1
                     process.end()
                     process.wait_or_kill(1.0)
                 process = self._processes[place] = _Process()

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from agent.county.contract import AlarmEventData, ButtonState, Event
+from agent.county.contract import Event
+from agent.county.event_data import AlarmEventData
+from agent.county.state_data import ButtonState
 from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.alarm_memory import AlarmMemory

@@ -1,6 +1,7 @@
 """`campus-agent run`: the daemon's main thread. It starts the agent and feeds the watchdog."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -13,12 +14,11 @@ import structlog
 
 from agent.app import App
 from agent.clock import SystemClock
-from agent.control.protocol import socket_path
+from agent.control.protocol import CommandError, socket_path
 from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
-from agent.settings_checks import duties_without
-from agent.site_file import load_site
+from agent.settings_source import SettingsSource, state_directory
 from agent.text import language, printable, sentence
 
 EXIT_NO_ALARM = 78  # sysexits.h EX_CONFIG; the unit does not restart on it
@@ -39,13 +39,13 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     lang = language(os.environ, options.lang)
 
-    loaded = load_site(options.config, lenient=True)
-    problems = [
-        f"{options.config}:{problem.line}: {sentence(lang, problem.code, **problem.params)}"
-        for problem in loaded.problems
-    ]
-    for problem in problems:
+    source = SettingsSource(options.config, state_directory(os.environ), lang)
+    loaded = source.at_start()
+    for problem in loaded.problems:
         print(printable(problem), file=sys.stderr)
+    if loaded.last_good is not None:
+        said = sentence(lang, "agent.last_good", detail=str(loaded.last_good))
+        print(printable(said), file=sys.stderr)
     if loaded.site is None:
         print(sentence(lang, "cli.cannot_start", file=str(options.config)), file=sys.stderr)
         return EXIT_NO_ALARM
@@ -55,24 +55,26 @@ def main(argv: Sequence[str]) -> int:
     clock = SystemClock()
     credentials = Credentials.from_environ(os.environ)
     configure(sys.stdout, os.environ, clock, credentials.redactor)
-    stopping = threading.Event()
+    stopping, asked_to_reload = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGHUP, lambda *_: asked_to_reload.set())
 
     ended = threading.Event()
     threading.Thread(target=_end_in_time, args=(stopping, ended), daemon=True).start()
     control_path = socket_path(os.environ, loaded.site.control.socket)
     app = App(
         loaded.site,
-        problems,
+        source,
+        loaded,
         credentials,
         clock,
         control_path=control_path,
-        left_out=duties_without(loaded.left_out),
     )
     app.start()
     notify("READY=1")
     log.info("agent started", component="run")
+    threading.Thread(target=_reload, args=(app, asked_to_reload), daemon=True).start()
     _supervise(app, stopping)
     notify("STOPPING=1")
     app.stop()
@@ -89,6 +91,14 @@ def _end_in_time(stopping: threading.Event, ended: threading.Event) -> None:
         log.error("not stopped in time; ended all the same", component="run")
     sys.stdout.flush()
     os._exit(0 if ended.is_set() else 1)
+
+
+def _reload(app: App, asked: threading.Event) -> None:
+    """Read the settings again whenever SIGHUP asks for it; the outcome is told as an event."""
+    while asked.wait():
+        asked.clear()
+        with contextlib.suppress(CommandError):
+            app.reload()
 
 
 def _supervise(app: App, stopping: threading.Event) -> None:

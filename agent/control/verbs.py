@@ -1,6 +1,6 @@
 """The commands of the control socket, each carried out on the loop that owns what it touches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
@@ -17,7 +17,9 @@ LOOP_SECONDS = 5.0
 T = TypeVar("T")
 
 
-def verbs(alarm: AlarmLane, loop: Loop, board: StateBoard) -> Mapping[str, Verb]:
+def verbs(
+    alarm: AlarmLane, loop: Loop, board: StateBoard, read_settings: Callable[[], Sequence[str]]
+) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
     def reset(args: Args, who: str) -> dict[str, Any]:
@@ -48,7 +50,11 @@ def verbs(alarm: AlarmLane, loop: Loop, board: StateBoard) -> Mapping[str, Verb]
             ]
         }
 
+    def reload(_args: Args, _who: str) -> dict[str, Any]:
+        return {"changed": list(read_settings())}
+
     return {
+        "reload": reload,
         "alarm-reset": reset,
         "alarm-test-start": start_test,
         "alarm-test-end": end_test,

@@ -53,8 +53,15 @@ class Composer:
         row = self._row(body, number, Lane.STATE, self.topics.state(state.data.kind, state.id))
         return replace(row, retain=True, valid_for_seconds=state.valid_for_seconds)
 
+    def tombstone(self, kind: str, subject: str) -> Row:
+        """Return what takes a retained state away: an empty payload (MQTT 5.0, 3.3.1.3)."""
+        row = self._row({"id": str(uuid.uuid4())}, (self.boot, 0), Lane.STATE, "")
+        return replace(row, body="", topic=self.topics.state(kind, subject), retain=True)
+
     def payload(self, row: Row) -> bytes:
         """Complete a row with what is only known now: `sent`, `late`, `durable`, `valid_until`."""
+        if not row.body:
+            return b""
         now = self._clock.now()
         extra: dict[str, object] = {"sent": utc(now)}
         if row.valid_for_seconds is None:

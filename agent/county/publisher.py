@@ -75,20 +75,19 @@ class Publisher:
         self._beat = beat
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._moved = False
         self._lock = threading.Lock()
         self._offered: deque[Row] = deque()
         self._own: deque[Callable[[], tuple[str, bytes]]] = deque()
         self._states: dict[str, Row] = {}
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
-        self._session_since = 0.0
         self._self_test = SelfTest(composer.topics)
         self._in_flight: dict[int, _InFlight] = {}
-        self._try_again_at = 0.0
-        self._failures = 0
+        self._session_since = self._try_again_at = self._status_due = 0.0
+        self._failures = self._turn = 0
         self._mqtt5_next = True
         self._status_seconds = status_seconds
-        self._status_due = 0.0
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -101,6 +100,14 @@ class Publisher:
         self._stopping.set()
         self._wake.set()
         self._thread.join(timeout)
+
+    def change(self, brokers: Sequence[tuple[str, int]], login: Login, seconds: float) -> None:
+        """Go to other brokers, where what is not confirmed is sent again; say `about` anew."""
+        new = (list(brokers), login, seconds)
+        self._moved = new != (self._brokers, self._login, self._status_seconds)
+        self._brokers, self._login, self._status_seconds = new
+        self._own += [self._status.online, self._status.about]
+        self._wake.set()
 
     def offer(self, row: Row) -> None:
         """Send an event now, stored or not."""
@@ -152,6 +159,9 @@ class Publisher:
     def _step(self) -> None:
         now = self._clock.monotonic()
         self._take_in()
+        if self._moved:
+            self._drop("new settings")
+            self._moved, self._try_again_at = False, now
         session = self._session
         if session is None:
             urgent = len(self._alarms) > 0 and now - self._session_since > URGENT_SECONDS
@@ -179,9 +189,8 @@ class Publisher:
     # -- connection
 
     def _connect(self, now: float) -> None:
-        address = self._brokers[0]
         self._session = Session(
-            address,
+            self._brokers[self._turn % len(self._brokers)],
             self._login,
             self._status.will(),
             self._composer.topics.commands,
@@ -208,23 +217,18 @@ class Publisher:
         steady = self._was_up and self._clock.monotonic() - self._session_since > STEADY_SECONDS
         self._failures = 0 if steady else self._failures + 1
         if not fall_back:
-            self._brokers.append(self._brokers.pop(0))
+            self._turn += 1
         low, high = BACK_OFF_SECONDS
         delay = 0.0 if fall_back else min(high, low * 2 ** min(self._failures, 8))
         # Jitter: a county power cut must not bring all sites back in the same second.
         self._try_again_at = self._clock.monotonic() + delay * random.uniform(0.5, 1.0)  # noqa: S311
-        for entry in sorted(
-            (entry for entry in self._in_flight.values() if entry.row is not None),
-            key=lambda entry: entry.row.seq if entry.row else 0,
-            reverse=True,
-        ):
-            self._put_back(entry.row)
+        rows = [entry.row for entry in self._in_flight.values() if entry.row is not None]
+        for row in sorted(rows, key=lambda row: row.seq, reverse=True):
+            self._put_back(row)
         self._in_flight.clear()
         self._own.clear()
 
-    def _put_back(self, row: Row | None) -> None:
-        if row is None:
-            return
+    def _put_back(self, row: Row) -> None:
         if row.lane in self._queues:
             self._queues[row.lane].put_back(row)
         else:
@@ -372,7 +376,7 @@ class Publisher:
 
     def _refused_own(self, reason: str) -> None:
         self._status.refused += 1
-        log.error("status or about refused by the broker", reason=reason)
+        log.error("own message refused by the broker", reason=reason)
 
     def _say_goodbye(self) -> None:
         session = self._session

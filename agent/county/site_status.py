@@ -29,7 +29,7 @@ class SiteStatus:
         self.problems: Callable[[], Sequence[str]] = tuple
         self._composer = composer
         self._streams = streams
-        self._inventory = inventory
+        self.inventory = inventory
         self._clock = clock
 
     def connected(self, session: Session) -> None:
@@ -68,7 +68,7 @@ class SiteStatus:
                     **self._attributes("campus.about.v1"),
                     "agent_version": __version__,
                     "contract_version": 1,
-                    **self._inventory,
+                    **self.inventory,
                 },
                 ensure_ascii=False,
             ).encode(),

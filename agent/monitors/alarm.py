@@ -1,26 +1,22 @@
 """The one-button alarm: all lines to buttons, one state machine, a latch that outlives restarts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from agent.county.contract import (
-    AlarmEventData,
-    ButtonState,
-    Event,
-    State,
-    TestWindowState,
-)
+from agent.county.contract import Event, State
+from agent.county.event_data import AlarmEventData
+from agent.county.state_data import ButtonState, TestWindowState
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
 from agent.monitors.alarm_inputs import ModuleInputs
 from agent.monitors.alarm_link import AlarmLink
 from agent.monitors.alarm_loops import LINE_FAULTS, ButtonLoop
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.monitors.alarm_receivers import ReceiverZones, own_buttons
+from agent.monitors.alarm_receivers import ReceiverZones
 from agent.monitors.incidents import AlarmRefusedError, Incidents
 from agent.monitors.test_window import LONGEST_MINUTES
-from agent.policy import AlarmEquipment, Button
+from agent.policy import AlarmEquipment, AlarmInputs, AlarmReceiver, Button
 from drivers.readings import Outage, Reading
 
 TESTED_GOOD_FOR = timedelta(days=30)
@@ -50,21 +46,40 @@ class Source(Protocol):
         """Return the states of what is no panic button."""
 
 
+Line = AlarmInputs | Button | AlarmReceiver
+
+
 class AlarmMonitor:
     """Implements Monitor; called on the alarm loop alone."""
 
     def __init__(self, equipment: AlarmEquipment, memory: AlarmMemory) -> None:
         self.memory = memory
         self._restarted_in_window = memory.window is not None
-        buttons: list[Button] = [button for one in equipment.modules for button in one.buttons]
-        buttons += equipment.loops
-        buttons += [button for one in equipment.receivers for button in own_buttons(one)]
-        self.incidents = Incidents(buttons, memory)
-        sources: list[Source] = [ModuleInputs(one, self.incidents) for one in equipment.modules]
-        sources += [ButtonLoop(one, self.incidents) for one in equipment.loops]
-        sources += [ReceiverZones(one, self.incidents) for one in equipment.receivers]
-        self._sources = {source.link.device_id: source for source in sources}
-        self._watched_by = {button.id: source for source in sources for button in source.buttons}
+        self.incidents = Incidents(memory)
+        self._lines: Mapping[str, Line] = {}
+        self._sources: dict[str, Source] = {}
+        self._watched_by: dict[str, Source] = {}
+        self.change(equipment)
+
+    def change(self, equipment: AlarmEquipment) -> None:
+        """Watch these lines from now on; what is known of those that stay as they were stands."""
+        lines: list[Line] = [*equipment.modules, *equipment.loops, *equipment.receivers]
+        before, self._lines = self._lines, {line.id: line for line in lines}
+        self._sources = {
+            name: self._sources[name] if before.get(name) == line else _source(line, self.incidents)
+            for name, line in self._lines.items()
+        }
+        sources = self._sources.items()
+        self._watched_by = {button.id: source for _, source in sources for button in source.buttons}
+        self.incidents.watch(
+            [button for _, source in sources for button in source.buttons],
+            anew=[
+                button.id
+                for name, source in sources
+                if before.get(name) != self._lines[name]
+                for button in source.buttons
+            ],
+        )
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reply, or one miss, of a device."""
@@ -255,3 +270,11 @@ class AlarmMonitor:
             ends_at=window.ends_at if window else None,
             presses=dict(window.presses) if window else {},
         )
+
+
+def _source(line: Line, incidents: Incidents) -> Source:
+    if isinstance(line, AlarmInputs):
+        return ModuleInputs(line, incidents)
+    if isinstance(line, AlarmReceiver):
+        return ReceiverZones(line, incidents)
+    return ButtonLoop(line, incidents)

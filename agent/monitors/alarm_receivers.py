@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from agent.county.contract import AlarmEventData, Event, State
+from agent.county.contract import Event, State
+from agent.county.event_data import AlarmEventData
 from agent.findings import Cause
 from agent.monitors import Instant
 from agent.monitors.alarm_link import AlarmLink

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-from agent.county.contract import CameraEventData, CameraState, Event, State, as_word
+from agent.county.contract import Event, State, as_word
+from agent.county.event_data import CameraEventData
+from agent.county.state_data import CameraState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.policy import Camera, PicturePolicy
@@ -108,6 +110,7 @@ class _Watch:
 
     def __init__(self, camera: Camera, policy: PicturePolicy, max_age_seconds: float) -> None:
         self.camera = camera
+        self.rules = (camera, policy, max_age_seconds)
         self._policy = policy
         self._max_age_seconds = max_age_seconds
         self._stream: StreamReading | None = None
@@ -124,6 +127,10 @@ class _Watch:
         self._codec_mark = _Mark(policy.raise_after, policy.clear_after)
         self._channel_mark = _Mark(policy.raise_after, 1)
         self._announced: frozenset[str] = frozenset()
+
+    def same_as(self, other: "_Watch | None") -> bool:
+        """Tell whether `other` judges the same camera by the same rules."""
+        return other is not None and self.rules == other.rules
 
     def take(self, reading: Reading, now: Instant) -> list[Event]:
         self.expire(now)
@@ -301,10 +308,18 @@ class CamerasMonitor:
     """Judges every camera from its probes, its pictures and its recorder's word."""
 
     def __init__(
-        self, cameras: Sequence[Camera], policy: PicturePolicy, *, max_age_seconds: float
+        self,
+        cameras: Sequence[Camera],
+        policy: PicturePolicy,
+        *,
+        max_age_seconds: float,
+        before: "CamerasMonitor | None" = None,
     ) -> None:
+        """What `before` knew of cameras whose settings are the same still stands."""
         watches = [_Watch(camera, policy, max_age_seconds) for camera in cameras]
-        self._by_id = {watch.camera.id: watch for watch in watches}
+        known = before._by_id if before is not None else {}  # noqa: SLF001 - one of its own
+        watches = [known[w.camera.id] if w.same_as(known.get(w.camera.id)) else w for w in watches]
+        self._by_id: dict[str, _Watch] = {watch.camera.id: watch for watch in watches}
         self._by_input = {(w.camera.recorder, w.camera.channel): w for w in watches}
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from agent.county.contract import ContactEventData, ContactState, Event, State
+from agent.county.contract import Event, State
+from agent.county.event_data import ContactEventData
+from agent.county.state_data import ContactState
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
 from agent.monitors.alarm_link import AlarmLink

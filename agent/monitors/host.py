@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeVar
 
-from agent.county.contract import Event, HostState, State
+from agent.county.contract import Event, State
+from agent.county.state_data import HostState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.policy import HostPolicy

@@ -1,10 +1,11 @@
 """Incidents: every press is one's own numbered event, and only a person ends what it opened."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from agent.county.contract import AlarmEventData, AlarmWhat, Certainty, Event
+from agent.county.contract import Event
+from agent.county.event_data import AlarmEventData, AlarmWhat, Certainty
 from agent.findings import Cause
 from agent.monitors import Instant
 from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
@@ -50,19 +51,25 @@ class _Rhythm:
 class Incidents:
     """What happened to the buttons, whatever line told of it."""
 
-    def __init__(self, buttons: Sequence[Button], memory: AlarmMemory) -> None:
+    def __init__(self, memory: AlarmMemory) -> None:
         self.memory = memory
         # Set when something was remembered that no event tells of.
         self.unsaved = False
         self.window = TestWindow(memory)
-        self._buttons: Mapping[str, Button] = {button.id: button for button in buttons}
-        self._rhythms = {button.id: _Rhythm() for button in buttons}
+        self._buttons: Mapping[str, Button] = {}
+        self._rhythms: dict[str, _Rhythm] = {}
         # Since when a button is held in a test, by monotonic time.
         self._held: dict[str, float] = {}
         # Buttons that were heard of since the start; of the others the memory may be outdated.
         self._heard: set[str] = set()
+
+    def watch(self, buttons: Sequence[Button], *, anew: Iterable[str]) -> None:
+        """Take these for the site's buttons; those `anew` have not been heard of yet."""
+        self._buttons = {button.id: button for button in buttons}
+        self._heard -= set(anew)
         for button in buttons:
-            memory.buttons.setdefault(button.id, ButtonMemory())
+            self._rhythms.setdefault(button.id, _Rhythm())
+            self.memory.buttons.setdefault(button.id, ButtonMemory())
 
     @property
     def buttons(self) -> Mapping[str, ButtonMemory]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.county.contract import OutputState, State
+from agent.county.contract import State
+from agent.county.state_data import OutputState
 from agent.findings import Cause, Verdict
 from agent.monitors.alarm_link import AlarmLink
 from agent.policy import GuardOutput

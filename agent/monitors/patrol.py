@@ -7,7 +7,9 @@ from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from agent.county.contract import Event, PatrolState, ScanEventData, State, TourEventData
+from agent.county.contract import Event, State
+from agent.county.event_data import ScanEventData, TourEventData
+from agent.county.state_data import PatrolState
 from agent.findings import Cause, Finding, Verdict, worst
 from agent.monitors import Instant
 from agent.monitors.readers import ReaderWatch, WatchedTime

@@ -7,7 +7,9 @@ from datetime import date, datetime
 
 from pydantic import AwareDatetime, Field
 
-from agent.county.contract import DeviceEventData, Event, ReaderState, State, as_word
+from agent.county.contract import Event, State, as_word
+from agent.county.event_data import DeviceEventData
+from agent.county.state_data import ReaderState
 from agent.findings import NOT_YET, Verdict, missing
 from agent.monitors import Instant
 from agent.monitors.tours import ONE_DAY, DutyCalendar

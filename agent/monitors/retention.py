@@ -7,15 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from agent.county.contract import (
-    DeviceEventData,
-    Event,
-    RecorderState,
-    RecordingEventData,
-    RecordingState,
-    State,
-    as_word,
-)
+from agent.county.contract import Event, State, as_word
+from agent.county.event_data import DeviceEventData, RecordingEventData
+from agent.county.state_data import RecorderState, RecordingState
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.monitors.depth import Bounds, RecordingWord, bounds, judge, short_cause
@@ -93,11 +87,17 @@ class RetentionMonitor:
         channels: Sequence[Channel],
         policy: RetentionPolicy,
         zone: ZoneInfo,
+        *,
+        before: "RetentionMonitor | None" = None,
     ) -> None:
+        """What `before` heard of the same recorders still stands; day maps come by `restore`."""
         self._policy = policy
         self._zone = zone
         self._max_age = policy.max_age_hours * 3600
-        self._recorders = {name: _Recorder(name) for name in recorders}
+        known = before._recorders if before is not None else {}  # noqa: SLF001 - one of its own
+        self._recorders: dict[str, _Recorder] = {
+            name: known.get(name) or _Recorder(name) for name in recorders
+        }
         self._channels = {
             (channel.recorder, channel.number): _Channel(
                 channel, self._recorders[channel.recorder], policy.target_days(channel)

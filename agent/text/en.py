@@ -243,6 +243,8 @@ SENTENCES = {
     "event.camera.cleared": "camera fault cleared: {camera}",
     "event.recording.changed": "retention changed: {channel}, {word} ({verdict})",
     "event.agent.started": "the agent has started",
+    "event.agent.reloaded": "new settings are in force",
+    "event.agent.reload_refused": "new settings were not taken; the old ones stay in force",
     "event.agent.missed_run": "a scheduled run was missed",
     "mark.test": "test",
     "mark.late": "late",

@@ -232,6 +232,8 @@ SENTENCES = {
     "event.camera.cleared": "摄像机恢复：{camera}",
     "event.recording.changed": "录像保存情况变化：{channel}，{word}（{verdict}）",
     "event.agent.started": "程序已启动",
+    "event.agent.reloaded": "新设置已生效",
+    "event.agent.reload_refused": "新设置未采用，旧设置继续有效",
     "event.agent.missed_run": "有定时任务未能执行",
     "mark.test": "测试",
     "mark.late": "补报",

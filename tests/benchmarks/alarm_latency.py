@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.county.contract import AgentEventData, Event
+from agent.county.contract import Event
+from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
 from agent.county.topics import Topics
 from agent.liveness import Liveness

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from agent.clock import SystemClock
-from agent.county.contract import AgentEventData, AlarmEventData, Event, HostState, State
+from agent.county.contract import Event, State
+from agent.county.event_data import AgentEventData, AlarmEventData
 from agent.county.messages import Composer
 from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
+from agent.county.state_data import HostState
 from agent.county.topics import Topics
 from agent.findings import Verdict
 from agent.liveness import Liveness

@@ -9,7 +9,8 @@ import pytest
 
 from agent.county import lane_queue as lane_queue_module
 from agent.county import publisher as publisher_module
-from agent.county.contract import AlarmEventData, Event
+from agent.county.contract import Event
+from agent.county.event_data import AlarmEventData
 from agent.store.outbox import Lane
 from tests.integration.scripted_broker import (
     MAXIMUM_PACKET_SIZE,

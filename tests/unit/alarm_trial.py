@@ -14,7 +14,7 @@ from agent.county.commands import AckData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
-from agent.guard import Guard
+from agent.guard import Guard, Signs
 from agent.guard_post import GuardPost
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.incidents import AlarmRefusedError
@@ -71,7 +71,7 @@ class Listener:
 
 def no_guard(publisher: object) -> GuardPost:
     """Return a guard post without lamps."""
-    guard = Guard(GuardPolicy(), (), can_be_acknowledged=True)
+    guard = Guard(Signs(GuardPolicy(), (), can_be_acknowledged=True))
     return GuardPost(guard, {}, cast(Publisher, publisher))
 
 

@@ -5,14 +5,9 @@ from datetime import date, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from agent.county.contract import (
-    DeviceEventData,
-    Event,
-    PatrolState,
-    ReaderState,
-    ScanEventData,
-    TourEventData,
-)
+from agent.county.contract import Event
+from agent.county.event_data import DeviceEventData, ScanEventData, TourEventData
+from agent.county.state_data import PatrolState, ReaderState
 from agent.monitors import Instant
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime

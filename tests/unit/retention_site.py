@@ -4,12 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from agent.county.contract import (
-    Event,
-    RecorderState,
-    RecordingEventData,
-    RecordingState,
-)
+from agent.county.contract import Event
+from agent.county.event_data import RecordingEventData
+from agent.county.state_data import RecorderState, RecordingState
 from agent.monitors import Instant
 from agent.monitors.retention import RetentionMonitor
 from agent.policy import Channel, RetentionPolicy

@@ -1,6 +1,6 @@
 """A button that chatters is counted, not told press by press; its latch stays."""
 
-from agent.county.contract import AlarmEventData
+from agent.county.event_data import AlarmEventData
 from agent.findings import Verdict
 from agent.monitors.incidents import CHATTER_PRESSES
 from tests.alarm_bench import Bench, said

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.county.contract import AlarmEventData
+from agent.county.event_data import AlarmEventData
 from agent.findings import Verdict
 from agent.monitors.alarm import AlarmMonitor
 from drivers.readings import ContactsReading, Reason

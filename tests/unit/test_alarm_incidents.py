@@ -1,6 +1,6 @@
 import pytest
 
-from agent.county.contract import AlarmEventData
+from agent.county.event_data import AlarmEventData
 from agent.monitors.incidents import AlarmRefusedError
 from drivers.readings import Reason
 from tests.alarm_bench import Bench, said

@@ -16,7 +16,7 @@ from agent.county.contract import Event
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
-from agent.guard import Guard
+from agent.guard import Guard, Signs
 from agent.guard_post import GuardPost
 from agent.monitors.alarm import AlarmMonitor
 from agent.policy import (
@@ -98,7 +98,7 @@ class Desk:
         self.others: list[Event] = []
         self.receiver = Receiver()
         self.lamps = Lamps()
-        guard = Guard(GuardPolicy(), [LAMP], can_be_acknowledged=True)
+        guard = Guard(Signs(GuardPolicy(), [LAMP], can_be_acknowledged=True))
         self.post = GuardPost(guard, {"io": self.lamps}, cast(Publisher, self.counter))
         memory = self.store.start(timeout=1.0)
         self.monitor = AlarmMonitor(SITE, memory)

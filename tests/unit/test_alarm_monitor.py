@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.county.contract import AlarmEventData
+from agent.county.event_data import AlarmEventData
 from agent.findings import Verdict
 from drivers.readings import ContactsReading, PressCountsReading, Reason
 from tests.alarm_bench import DORM, OFFICE, Bench, said

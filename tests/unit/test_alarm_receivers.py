@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.county.contract import AlarmEventData
+from agent.county.event_data import AlarmEventData
 from agent.findings import Verdict
 from agent.monitors.incidents import AlarmRefusedError
 from agent.policy import AlarmEquipment, AlarmReceiver, ZoneButton

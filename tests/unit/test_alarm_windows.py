@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from agent.county.contract import AlarmEventData, Event, TestWindowState
+from agent.county.contract import Event
+from agent.county.event_data import AlarmEventData
+from agent.county.state_data import TestWindowState
 from agent.findings import Verdict
 from agent.monitors.incidents import AlarmRefusedError
 from tests.alarm_bench import DORM, GATE, OFFICE, Bench, equipment, said

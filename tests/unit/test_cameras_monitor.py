@@ -3,7 +3,9 @@ from typing import Any
 
 import pytest
 
-from agent.county.contract import CameraEventData, CameraState, Event
+from agent.county.contract import Event
+from agent.county.event_data import CameraEventData
+from agent.county.state_data import CameraState
 from agent.findings import Verdict
 from agent.monitors import Instant
 from agent.monitors.cameras import CamerasMonitor

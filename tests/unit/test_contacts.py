@@ -1,6 +1,8 @@
 """Contacts that are no panic buttons."""
 
-from agent.county.contract import ContactEventData, ContactState, Event
+from agent.county.contract import Event
+from agent.county.event_data import ContactEventData
+from agent.county.state_data import ContactState
 from agent.findings import Verdict
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.alarm_memory import AlarmMemory

@@ -34,6 +34,16 @@ def test_a_secret_comes_from_systemds_directory(tmp_path: Path) -> None:
     assert "abc" not in repr(secret) + str(secret) + repr(credentials.redactor)
 
 
+def test_a_secret_of_a_directory_that_systemd_loads_is_found_by_its_file_name(
+    tmp_path: Path,
+) -> None:
+    for name, content in (("site_broker", b"ours"), ("broker", b"another")):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o400)
+    credentials = Credentials(tmp_path)
+    assert credentials.resolve(SecretReference(credential="broker")).get_secret_value() == "ours"
+
+
 @pytest.mark.parametrize(
     ("content", "secret"),
     [

@@ -10,9 +10,11 @@ import structlog
 from structlog.testing import capture_logs
 
 from agent.clock import SystemClock
-from agent.county.contract import CameraEventData, Event, ReaderState, State
+from agent.county.contract import Event, State
+from agent.county.event_data import CameraEventData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
+from agent.county.state_data import ReaderState
 from agent.county.topics import Topics
 from agent.devices import DeviceThread
 from agent.findings import Verdict

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.guard import Guard, Stage, is_lit
+from agent.guard import Guard, Signs, Stage, is_lit
 from agent.monitors.alarm_memory import AlarmMemory, ButtonMemory
 from agent.policy import GuardOutput, GuardPolicy, Pattern
 
@@ -18,7 +18,7 @@ class Post:
     """A guard, and the memory it looks at."""
 
     def __init__(self, *, key: bool = True) -> None:
-        self.guard = Guard(GuardPolicy(), [LAMP, BUZZER, LINK], can_be_acknowledged=key)
+        self.guard = Guard(Signs(GuardPolicy(), [LAMP, BUZZER, LINK], key))
         self.memory = AlarmMemory(buttons={"gate": ButtonMemory(), "dorm": ButtonMemory()})
 
     def press(

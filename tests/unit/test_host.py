@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.county.contract import HostState
+from agent.county.state_data import HostState
 from agent.findings import Verdict
 from agent.monitors import Instant
 from agent.monitors.host import HostMonitor

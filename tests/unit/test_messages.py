@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.county.contract import AlarmEventData, Event, ReaderState, State
+from agent.county.contract import Event, State
+from agent.county.event_data import AlarmEventData
 from agent.county.messages import LATE_SECONDS, Composer
+from agent.county.state_data import ReaderState
 from agent.county.topics import Topics
 from agent.findings import Verdict
 from agent.store.outbox import Lane, Row

@@ -1,6 +1,6 @@
 """The guard's lamps: a sign that cannot be set is told of."""
 
-from agent.county.contract import OutputState
+from agent.county.state_data import OutputState
 from agent.findings import Verdict
 from agent.policy import AlarmEquipment, AlarmInputs, GuardOutput
 from drivers.readings import OutputReading, Reason, Unknown

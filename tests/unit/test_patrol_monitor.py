@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 from pydantic import ValidationError
 
-from agent.county.contract import ScanEventData
+from agent.county.event_data import ScanEventData
 from agent.findings import Verdict
 from agent.policy import Checkpoint
 from tests.unit.patrol_school import (

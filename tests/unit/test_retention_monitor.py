@@ -3,10 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from agent.county.contract import (
-    DeviceEventData,
-    Event,
-)
+from agent.county.contract import Event
+from agent.county.event_data import DeviceEventData
 from agent.findings import Verdict
 from drivers.readings import (
     Outage,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.county.contract import AgentState
 from agent.county.messages import Composer
 from agent.county.site_status import SiteStatus
+from agent.county.state_data import AgentState
 from agent.county.topics import Topics
 from agent.findings import Verdict
 from agent.liveness import Liveness
@@ -176,7 +176,7 @@ def test_a_disk_that_hangs_does_not_report_alarms_as_durable(
     beat = liveness.beat("store alarms")
     composer = Composer(Topics("county", "school"), clock, lambda: "ntp")
     status = SiteStatus(composer, (outbox,), {}, clock)
-    report = SelfReport(outbox, outbox, liveness, (), clock.now(), status, can_be_acknowledged=True)
+    report = SelfReport(outbox, outbox, liveness, (), clock.now(), status, last_good="")
     assert durable(report)
     with beat.waiting(f"writing {disk.path.name}"):
         clock.advance(6)

@@ -1,6 +1,7 @@
 import pytest
 
-from agent.county.contract import DutyState, ReaderState, State
+from agent.county.contract import State
+from agent.county.state_data import DutyState, ReaderState
 from agent.duties import SERVED_BY, duty_states
 from agent.findings import Verdict, worst
 from agent.states import StateBoard

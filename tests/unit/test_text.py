@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.county import contract
+from agent.county import contract, event_data, state_data
 from agent.findings import Cause, Verdict
 from agent.monitors.alarm_link import TOLD
 from agent.monitors.alarm_loops import LINE_FAULTS
@@ -47,15 +47,15 @@ def test_every_word_of_the_product_has_its_sentence() -> None:
     words = [*Verdict, *StreamLayer, *StreamFault]
     for name in ("position", "word", "picture", "clock", "guard", "shows"):
         for model in (
-            contract.ButtonState,
-            contract.ContactState,
-            contract.OutputState,
-            contract.RecordingState,
-            contract.CameraState,
+            state_data.ButtonState,
+            state_data.ContactState,
+            state_data.OutputState,
+            state_data.RecordingState,
+            state_data.CameraState,
         ):
             if name in model.model_fields:
                 words += typing.get_args(model.model_fields[name].annotation)
-    words += typing.get_args(contract.HostState.model_fields["clock"].annotation)
+    words += typing.get_args(state_data.HostState.model_fields["clock"].annotation)
     codes = [f"word.{word}" for word in words]
     codes += [f"unknown.{reason}" for reason in Reason] + [f"duty.{duty}" for duty in DUTIES]
     assert [code for code in codes if not knows("zh", code)] == []
@@ -171,21 +171,21 @@ def test_events_read_as_sentences() -> None:
     def line(lang: Language, data: contract.EventData) -> str:
         return event_line(lang, data.kind, data.model_dump(mode="json"))
 
-    press = contract.AlarmEventData(what="press", button="gate", incident=7, press=2)
+    press = event_data.AlarmEventData(what="press", button="gate", incident=7, press=2)
     assert line("zh", press) == "一键报警按下：gate，警情 7，第 2 次"
     assert line("en", press) == "panic button pressed: gate, incident 7, press 2"
     possible = press.model_copy(update={"certainty": "possible"})
     assert line("zh", possible).startswith("一键报警可能被按下")
-    trouble = contract.AlarmEventData(what="trouble", button="gate", cause=CAUSE)
+    trouble = event_data.AlarmEventData(what="trouble", button="gate", cause=CAUSE)
     assert line("zh", trouble) == "一键报警线路故障：gate；设备在规定时间内没有应答（nvr-1）"
-    started = contract.AlarmEventData(what="started", blind_seconds="unknown")
+    started = event_data.AlarmEventData(what="started", blind_seconds="unknown")
     assert line("zh", started) == "一键报警开始值守，此前无人值守的时间（秒）：未知"
-    scan = contract.ScanEventData(reader="r1", checkpoint=None, tag_id="nfca:04", assurance="uid")
+    scan = event_data.ScanEventData(reader="r1", checkpoint=None, tag_id="nfca:04", assurance="uid")
     assert line("zh", scan) == "未登记的卡：nfca:04，读卡器 r1"
     known = scan.model_copy(update={"checkpoint": "north"})
     assert line("en", known) == "checkpoint scanned: north, reader r1"
     assert "again" in line("en", known.model_copy(update={"folded": True}))
-    tour = contract.TourEventData(
+    tour = event_data.TourEventData(
         what="incomplete",
         tour="t",
         duty_day=date(2026, 9, 1),
@@ -197,7 +197,7 @@ def test_events_read_as_sentences() -> None:
 
 
 def test_states_read_as_sentences_and_say_unknown() -> None:
-    state = contract.RecordingState(
+    state = state_data.RecordingState(
         verdict=Verdict.UNKNOWN,
         causes=(CAUSE,),
         word="unknown",
@@ -215,7 +215,7 @@ def test_states_read_as_sentences_and_say_unknown() -> None:
         "[未知] 录像 gate-cam：未知，已存 未知 至 12 天，要求 90 天；"
         "设备在规定时间内没有应答（nvr-1）"
     )
-    duty = contract.DutyState(verdict=Verdict.UNKNOWN, not_fitted="none here")
+    duty = state_data.DutyState(verdict=Verdict.UNKNOWN, not_fitted="none here")
     wire = duty.model_dump(mode="json")
     assert state_line("en", "duty", "police-link", wire) == (
         "[unknown] duty police link: not fitted (none here)"

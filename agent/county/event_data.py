@@ -1,0 +1,171 @@
+"""What the county's events hold, one model a kind."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from agent.county.contract import EventData, Measure
+from agent.findings import Cause, Verdict
+
+AlarmWhat = Literal[
+    "press",
+    "presses",
+    "release",
+    "proven",
+    "trouble",
+    "tamper",
+    "restored",
+    "acknowledged",
+    "closed",
+    "test_started",
+    "test_ended",
+    "note",
+    "line",
+    "incidents_lost",
+    "started",
+    "void",
+]
+
+
+Certainty = Literal["certain", "possible"]
+
+
+class AlarmEventData(EventData):
+    """A fact of the alarm path; `incident` counts for the life of the store, a test has none."""
+
+    kind = "alarm"
+    what: AlarmWhat
+    button: str | None = None
+    incident: int | None = None
+    press: int | None = Field(
+        default=None, description="presses so far of this incident, or of this test window"
+    )
+    count: int | None = Field(
+        default=None,
+        description="with `presses`: how many, each counted and none told by itself; with "
+        "`incidents_lost`: how many events could still be read",
+    )
+    attention: bool | None = Field(
+        default=None,
+        description="with `press`: somebody is to look anew: it opens an incident, follows an "
+        "acknowledgement, or comes over a minute after the last",
+    )
+    resend: bool = Field(
+        default=False, description="with `press`: an alarm receiver may have said it twice"
+    )
+    certainty: Certainty = "certain"
+    cause: Cause | None = None
+    by: str | None = Field(
+        default=None, description="who, by code: with `acknowledged`, `closed` and test windows"
+    )
+    reason: str | None = Field(
+        default=None,
+        description="with `closed`: why, when the input was not known to be at rest; "
+        "with `test_ended`: ended, expired or restart",
+    )
+    window: int | None = Field(default=None, description="number of the test window")
+    buttons: tuple[str, ...] | None = Field(
+        default=None, description="with test windows: which buttons; all others stay live"
+    )
+    untested: tuple[str, ...] | None = Field(
+        default=None, description="with `test_ended`: buttons of the window never pressed in it"
+    )
+    ends_at: AwareDatetime | None = Field(default=None, description="with `test_started`")
+    raw: str | None = Field(
+        default=None, description="with `line`: what an alarm receiver said, not understood"
+    )
+    blind_seconds: Measure | None = Field(
+        default=None, description="with `started`: how long nobody watched the inputs"
+    )
+    void_from: int | None = Field(
+        default=None,
+        description="with `started` and `void`: first sequence number that was never used",
+    )
+    void_to: int | None = None
+
+
+class ContactEventData(EventData):
+    """A contact that is no panic button changed."""
+
+    kind = "contact"
+    what: Literal["active", "normal", "trouble", "restored"]
+    contact: str
+    contact_kind: str
+    cause: Cause | None = None
+
+
+class DeviceEventData(EventData):
+    """A device other than an alarm input went away or came back."""
+
+    kind = "device"
+    what: Literal["lost", "restored"]
+    device: str
+    cause: Cause | None = None
+
+
+class ScanEventData(EventData):
+    """A tag was read at a reader: at a checkpoint, or one that no checkpoint owns."""
+
+    kind = "scan"
+    reader: str
+    checkpoint: str | None
+    tag_id: str
+    assurance: Literal["uid", "cmac"]
+    folded: bool = Field(default=False, description="repeat of the same tag within the fold time")
+
+
+class TourEventData(EventData):
+    """A tour was completed, or ended without being complete."""
+
+    kind = "tour"
+    what: Literal["completed", "incomplete"]
+    tour: str
+    duty_day: date
+    number: int = Field(description="completed tours of the duty day so far, this one included")
+    started_at: AwareDatetime
+    missed_checkpoints: tuple[str, ...] = ()
+
+
+class CameraEventData(EventData):
+    """A camera's verdict changed; all causes that now hold."""
+
+    kind = "camera"
+    what: Literal["fault", "cleared"]
+    camera: str
+    verdict: Verdict
+    causes: tuple[Cause, ...] = ()
+
+
+class RecordingEventData(EventData):
+    """The retention verdict of a channel changed."""
+
+    kind = "recording"
+    what: Literal["changed"] = "changed"
+    channel: str
+    word: Literal["met", "claimed", "growing", "short", "unknown"]
+    verdict: Verdict
+    causes: tuple[Cause, ...] = ()
+
+
+class AuditEventData(EventData):
+    """A command of the county was obeyed or refused."""
+
+    kind = "audit"
+    what: Literal["accepted", "refused"]
+    verb: str
+    code: str
+    request: str | None = Field(default=None, description="the command's id, where it was readable")
+    key: str | None = Field(default=None, description="the name of the key it claims")
+
+
+class AgentEventData(EventData):
+    """The agent about itself."""
+
+    kind = "agent"
+    what: Literal["started", "missed_run", "reloaded", "reload_refused"]
+    causes: tuple[Cause, ...] = ()
+    void_from: int | None = Field(
+        default=None, description="with `started`: first sequence number that was never used"
+    )
+    void_to: int | None = None
