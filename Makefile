@@ -27,12 +27,12 @@ test: debian venv ## install what the gate needs, then run it
 	@echo "install: $$(( $$(date +%s) - $${STARTED:-$$(date +%s)} )) s"
 	@$(MAKE) --no-print-directory check
 
-check: venv ## the one gate: ruff, mypy, import contracts, tests
+check: venv ## the one gate: ruff, mypy, import contracts, tests (two at a time: most of them wait)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -m "not deep"
+	$(PY) -m pytest -m "not deep" -n 2 --dist loadfile
 
 deep: venv ## the long forms of the tests
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
