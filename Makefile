@@ -1,13 +1,16 @@
 PY := .venv/bin/python
 BIN := .venv/bin
-DEBIAN_PACKAGES := curl mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
+DEBIAN_PACKAGES := curl systemd mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 
+CONTAINER_PACKAGES := mmdebstrap systemd-container e2fsprogs
+WHEELS := dist/wheels
+
 BENCHES := alarm cameras nfc modem_lines
 
-.PHONY: help venv debian test check deep system-usb demo bench $(BENCHES:%=bench-%) lock clean
+.PHONY: help venv debian test check deep wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +40,16 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests (two at a time:
 deep: venv ## the long forms of the tests
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
+
+wheels: venv ## all a machine without the internet needs, in dist/wheels (WHEELS=directory)
+	rm -rf $(WHEELS)
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEELS) .
+	$(PY) -m pip wheel --quiet --constraint requirements.lock --wheel-dir $(WHEELS) $(WHEELS)/campus_agent-*.whl
+	cp requirements.lock $(WHEELS)/
+
+system: venv ## installer and service tried in a booted Debian (systemd-nspawn; needs root)
+	@sh tests/install-strangers.sh $(CONTAINER_PACKAGES)
+	$(PY) -m tests.machine.container
 
 system-usb: venv ## the kernel's FTDI driver, plugged and unplugged under the agent in qemu
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)

@@ -28,7 +28,7 @@ from agent.county.topics import Topics
 from agent.credentials import CredentialError, Credentials
 from agent.duties import duty_states
 from agent.equipment import Equipment
-from agent.findings import Cause
+from agent.findings import Cause, Verdict
 from agent.guard import Guard, Signs
 from agent.guard_post import GuardPost
 from agent.inventory import inventory, not_fitted
@@ -196,6 +196,16 @@ class App:
         self._stop_order.append(self._equipment.stop)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
+
+    def in_short(self) -> dict[str, object]:
+        """Return what a line about the whole agent says: buttons by verdict, the county."""
+        verdicts = list(self._board.verdicts("button").values())
+        return {
+            "buttons": len(verdicts),
+            "failing": sum(one is Verdict.FAIL for one in verdicts),
+            "unknown": sum(one is Verdict.UNKNOWN for one in verdicts),
+            "online": "yes" if self._publisher.connected else "no",
+        }
 
     def stop(self) -> None:
         """Stop in reverse; one part that fails to stop does not keep the others."""

@@ -111,6 +111,10 @@ class SerialPort:
         # pyserial 3.5 does not close the socket of an RFC 2217 connection that was reset.
         connection = getattr(port, "_socket", None)
         with contextlib.suppress(*_LOSSES):
+            if isinstance(port, serial.Serial) and port.fd is not None:
+                # It outlives us where anything else holds the terminal open, and locks us out.
+                fcntl.ioctl(port.fd, termios.TIOCNXCL)
+        with contextlib.suppress(*_LOSSES):
             port.close()
         if connection is not None:
             connection.close()

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Installs, upgrades, rolls back or removes campus-agent on a Debian machine with systemd.
 set -eu
+# What the caller's Python sees must not be taken for what is installed here.
+unset PYTHONPATH PYTHONHOME
 
 HOME_DIR=/opt/campus-agent
 SETTINGS=/etc/campus-agent

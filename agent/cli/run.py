@@ -19,7 +19,7 @@ from agent.credentials import Credentials
 from agent.liveness import notify
 from agent.logs import configure
 from agent.settings_source import SettingsSource, state_directory
-from agent.text import language, printable, sentence
+from agent.text import Language, language, printable, sentence
 
 EXIT_NO_ALARM = 78  # sysexits.h EX_CONFIG; the unit does not restart on it
 WATCH_SECONDS = 1.0
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
     notify("READY=1")
     log.info("agent started", component="run")
     threading.Thread(target=_reload, args=(app, asked_to_reload), daemon=True).start()
-    _supervise(app, stopping)
+    _supervise(app, stopping, lang)
     notify("STOPPING=1")
     app.stop()
     log.info("agent stopped", component="run")
@@ -101,10 +101,15 @@ def _reload(app: App, asked: threading.Event) -> None:
             app.reload()
 
 
-def _supervise(app: App, stopping: threading.Event) -> None:
+def _supervise(app: App, stopping: threading.Event, lang: Language) -> None:
     """Feed the watchdog while all our loops move; name what does not before it bites."""
     named: set[str] = set()
+    shown = ""
     while not stopping.wait(WATCH_SECONDS):
+        status = sentence(lang, "run.status", **app.in_short())
+        if status != shown:
+            notify(f"STATUS={status}")
+            shown = status
         stuck = app.liveness.stuck()
         if not stuck:
             notify("WATCHDOG=1")

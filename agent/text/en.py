@@ -195,6 +195,7 @@ SENTENCES = {
     "cli.option_file": "the site's settings file",
     "cli.option_lang": "language, zh or en; default: the locale's, else Chinese",
     "cli.option_json": "print JSON",
+    "run.status": "{buttons} buttons, {failing} failing, {unknown} unknown; county connected: {online}",
     "cli.interrupted": "interrupted",
     "cli.failed": "failed{detail}",
     # ---- the mini-PC

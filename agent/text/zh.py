@@ -186,6 +186,7 @@ SENTENCES = {
     "cli.option_file": "站点配置文件",
     "cli.option_lang": "语言：zh 或 en，默认按系统环境，否则中文",
     "cli.option_json": "输出 JSON",
+    "run.status": "按钮 {buttons} 个，故障 {failing} 个，未知 {unknown} 个；县平台已连接：{online}",
     "cli.interrupted": "已中断",
     "cli.failed": "操作失败{detail}",
     # ---- the mini-PC

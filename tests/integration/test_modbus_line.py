@@ -153,6 +153,18 @@ def test_nobody_else_can_open_the_line(module: ModbusSimulator, driver: ModbusBu
     assert held[0] == 1
 
 
+def test_a_line_let_go_of_is_free_though_another_holds_it_open(
+    module: ModbusSimulator, driver: ModbusBus
+) -> None:
+    inputs(driver)
+    driver.close()
+    # The simulator's own end is open all the time, as a terminal program of root's may be.
+    held = array.array("i", [1])
+    with module.line.path.open("rb", buffering=0) as other:
+        fcntl.ioctl(other.fileno(), TIOCGEXCL, held)
+    assert held[0] == 0
+
+
 def mbpoll(path: Path, *arguments: str, values: tuple[str, ...] = ()) -> str:
     command = ["mbpoll", "-m", "rtu", "-a", "1", "-b", "19200", "-P", "none", "-0", "-1"]
     done = subprocess.run(
