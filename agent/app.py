@@ -58,6 +58,9 @@ STORE_SECONDS = 2.0
 # Enough for the tours of yesterday and today, and for the last nightly survey.
 RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
 
+# What the stores are made of, format by format; see Database.
+ALARM_FORMATS = (SCHEMA,)
+EVENT_FORMATS = (SCHEMA + journal.SCHEMA,)
 # What a reload waits for each loop to take the new settings.
 RELOAD_SECONDS = 3.0
 # What a broker is told when there is nobody to log in as; it is then never called.
@@ -99,10 +102,8 @@ class App:
         login, login_problems = self._login(site)
         self._problems = [*loaded.problems, *self._equipment.problems, *login_problems]
 
-        self._alarm_store = AlarmStore(self._database(folder / "alarms.db", SCHEMA))
-        self._events = Outbox(
-            self._database(folder / "events.db", SCHEMA + journal.SCHEMA), "event"
-        )
+        self._alarm_store = AlarmStore(self._database(folder / "alarms.db", ALARM_FORMATS))
+        self._events = Outbox(self._database(folder / "events.db", EVENT_FORMATS), "event")
         outboxes = (self._alarm_store.outbox, self._events)
         topics = Topics(site.site.county, site.site.id)
         self._composer = Composer(topics, clock, partial(clock_quality, clock))
@@ -305,8 +306,8 @@ class App:
         client_id = f"{site.site.county}-{site.site.id}"
         return Login(client_id, site.broker_username, password), []
 
-    def _database(self, path: Path, schema: str) -> Database:
-        return Database(path, schema, self.liveness.beat(f"store {path.stem}"))
+    def _database(self, path: Path, formats: Sequence[str]) -> Database:
+        return Database(path, formats, self.liveness.beat(f"store {path.stem}"))
 
     def _loop(
         self,

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pydantic import ValidationError
+
 from agent.camera_rounds import CameraRounds
 from agent.credentials import CredentialError, Credentials
 from agent.devices import Post
@@ -137,7 +139,7 @@ class Equipment:
             self._patrol.restore(
                 [one for one in scans if isinstance(one, ScanReading)],
                 now,
-                WatchedTime.model_validate_json(watched) if watched else None,
+                _watched_time(watched),
             )
         retention = self._judges["retention"].monitor
         if "retention" in new and isinstance(retention, RetentionMonitor):
@@ -232,3 +234,11 @@ class Equipment:
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())
+
+
+def _watched_time(told: str | None) -> WatchedTime | None:
+    """Read what an earlier run remembered; a newer version may have added to it."""
+    try:
+        return WatchedTime.model_validate_json(told, extra="ignore") if told else None
+    except ValidationError:
+        return None

@@ -68,4 +68,5 @@ class AlarmStore:
 
 
 def _read(db: sqlite3.Connection) -> AlarmMemory:
-    return AlarmMemory.model_validate_json(str(read_meta(db, "alarm_memory", "{}")))
+    # A newer version may have added to it, and been rolled back.
+    return AlarmMemory.model_validate_json(str(read_meta(db, "alarm_memory", "{}")), extra="ignore")

@@ -4,7 +4,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -28,13 +28,20 @@ class Database:
     store in memory (`durable` is False, `problem` says why).
     """
 
-    def __init__(self, path: Path, schema: str, beat: Beat, *, max_bytes: int = 256 << 20) -> None:
+    def __init__(
+        self, path: Path, formats: Sequence[str], beat: Beat, *, max_bytes: int = 256 << 20
+    ) -> None:
+        """`formats` are scripts: the first makes a store, each later one adds to the one before.
+
+        None takes away or changes, and what is added has defaults: the version before this one
+        must be able to go on with the file after a roll-back.
+        """
         self.path = path
         self.problem: str | None = None
         self.set_aside: Path | None = None
         self.salvaged = 0
         self.durable = True
-        self._schema = schema
+        self._formats = formats
         self._max_bytes = max_bytes
         self._beat = beat
         self._jobs: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = (
@@ -112,7 +119,7 @@ class Database:
             page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count={self._max_bytes // page_bytes}")
             _check(connection)
-            connection.executescript(self._schema)
+            self._bring_up(connection)
             # A read-only file opens well and fails at the first press: find out now.
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(
@@ -124,6 +131,15 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _bring_up(self, connection: sqlite3.Connection) -> None:
+        """Add what the file lacks; one of a newer version is used as it is."""
+        known = connection.execute("PRAGMA user_version").fetchone()[0]
+        for number, script in enumerate(self._formats, 1):
+            if number > known:
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
+                )
 
     def _salvage(self, aside: Path, connection: sqlite3.Connection) -> None:
         try:

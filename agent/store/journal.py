@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
-from pydantic import TypeAdapter
+import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from agent.store.database import Database
 from agent.store.numbers import write_meta
@@ -17,6 +18,8 @@ CREATE INDEX IF NOT EXISTS reading_time ON reading(kind, observed_at);
 """
 KEPT_SECONDS = 90 * 86_400
 _READING: TypeAdapter[AnyReading] = TypeAdapter(AnyReading)
+
+log = structlog.get_logger()
 
 
 def writer(kind: str, readings: Sequence[Reading]) -> Callable[[sqlite3.Connection], None]:
@@ -39,9 +42,18 @@ def since(database: Database, kind: str, timestamp: float) -> "Future[list[AnyRe
             "SELECT body FROM reading WHERE kind=? AND observed_at>=? ORDER BY number",
             (kind, timestamp),
         )
-        return [_READING.validate_json(body) for (body,) in found]
+        return [reading for (body,) in found if (reading := _reading(body)) is not None]
 
     return database.submit(read)
+
+
+def _reading(body: str) -> AnyReading | None:
+    """Read one; what a newer version has added is passed over, as is what makes no sense."""
+    try:
+        return _READING.validate_json(body, extra="ignore")
+    except ValidationError:
+        log.error("a journalled reading makes no sense", component="journal")
+        return None
 
 
 def remember(facts: Mapping[str, str]) -> Callable[[sqlite3.Connection], None]:

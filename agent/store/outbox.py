@@ -28,7 +28,6 @@ CREATE INDEX IF NOT EXISTS message_waiting ON message(lane, seq)
   WHERE acked_at IS NULL AND refused IS NULL;
 CREATE INDEX IF NOT EXISTS message_stream ON message(epoch, seq);
 """
-FORMAT = 1
 JOURNAL_SECONDS = 30 * 86_400
 UNSAVED_MAX = 10_000
 
@@ -183,7 +182,6 @@ class Outbox:
     def _load(self, db: sqlite3.Connection) -> Reserved:
         epoch = str(read_meta(db, "epoch", self.numbers.epoch))
         write_meta(db, "epoch", epoch)
-        write_meta(db, "format", FORMAT)
         newest = db.execute("SELECT max(seq) FROM message WHERE epoch=?", (epoch,)).fetchone()[0]
         return self.numbers.load(db, epoch, newest or 0)
 

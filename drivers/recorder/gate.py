@@ -60,10 +60,10 @@ class LoginState(BaseModel):
     """What must survive a restart. The password itself is never kept, only a salted scrypt hash.
 
     `proven`: the credential was accepted since it was configured. `trying`: a login went out and
-    its outcome was not written down.
+    its outcome was not written down. What a newer version has added is passed over.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     salt: str = Field(pattern="^[0-9a-f]{32}$")
     credential: str

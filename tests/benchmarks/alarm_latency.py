@@ -153,7 +153,9 @@ def fill(directory: Path) -> None:
     clock = SystemClock()
     (directory / "state").mkdir()
     path = directory / "state" / "events.db"
-    outbox = Outbox(Database(path, SCHEMA + journal.SCHEMA, Liveness(clock).beat("fill")), "event")
+    outbox = Outbox(
+        Database(path, (SCHEMA + journal.SCHEMA,), Liveness(clock).beat("fill")), "event"
+    )
     composer = Composer(Topics("county", "school"), clock, lambda: "ntp")
     outbox.start()
     event = Event(subject="agent", time=datetime.now(UTC), data=AgentEventData(what="started"))

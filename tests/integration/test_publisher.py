@@ -35,10 +35,10 @@ class Site:
     ) -> None:
         liveness = Liveness(CLOCK)
         self.alarms = Outbox(
-            Database(directory / "alarms.db", outbox_module.SCHEMA, liveness.beat("a")), "alarm"
+            Database(directory / "alarms.db", (outbox_module.SCHEMA,), liveness.beat("a")), "alarm"
         )
         self.events = Outbox(
-            Database(directory / "events.db", outbox_module.SCHEMA, liveness.beat("e")), "event"
+            Database(directory / "events.db", (outbox_module.SCHEMA,), liveness.beat("e")), "event"
         )
         self.composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
         self.status = SiteStatus(self.composer, [self.alarms, self.events], {"name": "x"}, CLOCK)

@@ -18,7 +18,7 @@ class SickDatabase(Database):
     """Real SQLite underneath; a full disk fails what writes, a hanging one delays everything."""
 
     def __init__(self, path: Path, schema: str = SCHEMA) -> None:
-        super().__init__(path, schema, Liveness(SystemClock()).beat("store"))
+        super().__init__(path, (schema,), Liveness(SystemClock()).beat("store"))
         self.full = False
         self.may_open = threading.Event()
         self.may_work = threading.Event()

@@ -99,7 +99,9 @@ class Desk:
         self.states: list[str] = []
         self.stored = 0
         beat = Beat("store", CLOCK, 10)
-        self.outbox = Outbox(Database(directory / "e.db", SCHEMA + journal.SCHEMA, beat), "event")
+        self.outbox = Outbox(
+            Database(directory / "e.db", (SCHEMA + journal.SCHEMA,), beat), "event"
+        )
         self.outbox.start()
         composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
         self.lane = WatchLane(

@@ -18,7 +18,7 @@ SCHEMA = outbox_module.SCHEMA
 
 
 def database(path: Path, *, max_bytes: int = 64 << 20) -> Database:
-    return Database(path, SCHEMA, Liveness(SystemClock()).beat("store"), max_bytes=max_bytes)
+    return Database(path, (SCHEMA,), Liveness(SystemClock()).beat("store"), max_bytes=max_bytes)
 
 
 def row(number: tuple[str, int], *, lane: Lane = Lane.EVENT, size: int = 10) -> Row:
