@@ -193,7 +193,8 @@ class App:
         self._supervision.start()
         self._stop_order.append(self._supervision.stop)
 
-        self._equipment.start(alarm_loop.post, watch_loop.post)
+        self._equipment.start("alarm", alarm_loop.post)
+        self._equipment.start("watch", watch_loop.post)
         self._stop_order.append(self._equipment.stop)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
@@ -250,11 +251,9 @@ class App:
         return loaded.site
 
     def _change(self, site: SiteSettings) -> Sequence[str]:
-        """Old devices stop, the loops learn of the new ones, then these start."""
-        told = self._asked(self._watch_loop, self._equipment.remember)
-        changed = self._equipment.change(site)
-        self._restore(told)
-        self._asked(self._watch_loop, lambda: self._watch.change(self._equipment.monitors))
+        """Old devices stop, the loops learn of the new ones, then these start; alarms first."""
+        prepared = self._equipment.prepare(site)
+        self._equipment.take(prepared, "alarm")
         self._asked(
             self._alarm_loop,
             lambda: self._alarm.change(
@@ -264,7 +263,12 @@ class App:
                 _signs(site),
             ),
         )
-        self._equipment.start(self._alarm_loop.post, self._watch_loop.post)
+        self._equipment.start("alarm", self._alarm_loop.post)
+        told = self._asked(self._watch_loop, self._equipment.remember)
+        self._equipment.take(prepared, "watch")
+        self._restore(told)
+        self._asked(self._watch_loop, lambda: self._watch.change(self._equipment.monitors))
+        self._equipment.start("watch", self._watch_loop.post)
         self._desk.change(self._command_guard(site))
         login, login_problems = self._login(site)
         self._problems[:] = [*self._equipment.problems, *login_problems]
@@ -277,7 +281,7 @@ class App:
             login or NOBODY,
             site.broker.status_seconds if site.broker else STATUS_SECONDS,
         )
-        return changed
+        return prepared.changed
 
     def _asked(self, loop: Loop, question: Callable[[], T]) -> T | None:
         """Have a loop's own thread do it; one that hangs does it when it moves again."""

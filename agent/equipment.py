@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
 from pydantic import ValidationError
 
 from agent.camera_rounds import CameraRounds
@@ -16,7 +17,7 @@ from agent.monitors.host import HostMonitor
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
-from agent.parts import HOST, Made, Plan, device_plans
+from agent.parts import HOST, LoopName, Made, Plan, device_plans
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
@@ -27,6 +28,8 @@ from drivers.stream_workers import StreamWorkers
 ROUNDS_UNTIL_STALE = 3
 LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -43,8 +46,23 @@ class _Judge:
     restored: bool = False
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a site's settings ask for, and which of it is not as it was."""
+
+    plans: Mapping[str, Plan]
+    judges: Mapping[str, _Judge]
+    problems: Sequence[str]
+    changed: Sequence[str]
+
+
 class Equipment:
-    """Everything that measures and judges; `problems` names what could not be made, and why."""
+    """Everything that measures and judges; `problems` names what could not be made, and why.
+
+    New settings are taken in three steps, so that no port is without an owner for longer than it
+    takes to open it: `prepare` plans, `take` stops what is gone and makes what is new, `start`
+    starts it.
+    """
 
     def __init__(
         self, site: SiteSettings, credentials: Credentials, clock: Clock, scheduler: Scheduler
@@ -55,27 +73,43 @@ class Equipment:
         self._scheduler = scheduler
         self._parts: dict[str, _Running] = {}
         self._judges: dict[str, _Judge] = {}
-        self.change(site)
+        self._workers = StreamWorkers(clock)
+        prepared = self.prepare(site)
+        self.take(prepared, "alarm")
+        self.take(prepared, "watch")
 
-    def change(self, site: SiteSettings) -> Sequence[str]:
-        """Make what the settings ask for, none of it started yet; return the names of what changed.
-
-        What is asked for as before goes on undisturbed; what is not is stopped first, because a
-        port has one owner.
-        """
-        self.problems = []
-        plans = {plan.name: plan for plan in self._plans(site)}
-        gone = [
+    def prepare(self, site: SiteSettings) -> Prepared:
+        """Plan what the settings ask for; nothing starts or stops."""
+        problems: list[str] = []
+        plans = {plan.name: plan for plan in self._plans(site, problems)}
+        same = {
             name
             for name, one in self._parts.items()
-            if name not in plans or plans[name].key != one.plan.key
-        ]
-        self._stop(gone)
-        new = [name for name in plans if name not in self._parts]
-        for name in new:
-            self._parts[name] = _Running(plans[name], plans[name].make())
-        self._change_monitors(site)
-        return sorted({*gone, *new})
+            if name in plans and plans[name].key == one.plan.key
+        }
+        changed = sorted((plans.keys() | self._parts.keys()) - same)
+        return Prepared(plans, self._made_monitors(site), problems, changed)
+
+    def take(self, prepared: Prepared, loop: LoopName) -> None:
+        """Stop what is gone of what feeds this loop, then make what is new.
+
+        In this order, because a recorder's login budget has one owner at a time.
+        """
+        changed = set(prepared.changed)
+        ours = [name for name, one in self._parts.items() if one.plan.loop == loop]
+        self._stop([name for name in ours if name in changed])
+        if loop == "alarm":  # it comes first
+            self.problems = [*prepared.problems]
+        for name, plan in prepared.plans.items():
+            if plan.loop == loop and name in changed:
+                try:
+                    self._parts[name] = _Running(plan, plan.make())
+                except Exception as error:
+                    # A fault of ours: it costs this part alone, never the button.
+                    log.exception("part not made", component=name)
+                    self.problems.append(f"{name}: {type(error).__name__}")
+        if loop == "watch":
+            self._judges = dict(prepared.judges)
 
     @property
     def monitors(self) -> Sequence[Monitor]:
@@ -94,12 +128,12 @@ class Equipment:
         made = [one.made for one in self._parts.values()]
         return {module: driver for one in made for module, driver in one.outputs.items()}
 
-    def start(self, post_alarm: Post, post: Post) -> None:
-        """Start what does not run yet; returns at once, whatever the devices do."""
+    def start(self, loop: LoopName, post: Post) -> None:
+        """Start what feeds this loop and does not run yet; returns at once."""
         for one in self._parts.values():
-            if not one.started:
+            if one.plan.loop == loop and not one.started:
                 one.started = True
-                one.made.part.start(post_alarm if one.plan.loop == "alarm" else post)
+                one.made.part.start(post)
 
     def stop(self) -> None:
         """Ask all to stop, then wait for each."""
@@ -159,7 +193,7 @@ class Equipment:
         for part in running:
             part.stop()
 
-    def _plans(self, site: SiteSettings) -> Iterator[Plan]:
+    def _plans(self, site: SiteSettings, problems: list[str]) -> Iterator[Plan]:
         yield from device_plans(site, self._clock)
         recorders = []
         for recorder in site.recorder:
@@ -167,7 +201,7 @@ class Equipment:
                 password = self._credentials.resolve(recorder.password)
             except CredentialError as error:
                 # A bad secret costs its recorder alone.
-                self.problems.append(f"{recorder.id}: {error}")
+                problems.append(f"{recorder.id}: {error}")
                 continue
             make = partial(
                 RecorderPart,
@@ -183,6 +217,7 @@ class Equipment:
             recorders.append(key)
             yield Plan(f"recorder {recorder.id}", key, "watch", lambda make=make: Made(make()))  # type: ignore[misc]
         rounds = (site.cameras, tuple(recorders))
+        # The last of all: it opens the streams of the recorders that are there by then.
         yield Plan("cameras", rounds, "watch", partial(self._rounds, site.cameras.round_seconds))
 
     def _rounds(self, round_seconds: float) -> Made:
@@ -193,7 +228,7 @@ class Equipment:
         self._workers = StreamWorkers(self._clock)
         return Made(CameraRounds(probes, self._workers, self._clock, round_seconds=round_seconds))
 
-    def _change_monitors(self, site: SiteSettings) -> None:
+    def _made_monitors(self, site: SiteSettings) -> Mapping[str, _Judge]:
         zone = site.site.zone
         readers = [reader.id for reader in site.nfc_reader]
         recorders = [recorder.id for recorder in site.recorder]
@@ -226,11 +261,14 @@ class Equipment:
                 ),
             ),
         }
+        judges: dict[str, _Judge] = {}
         for name, (key, make) in wanted.items():
             before = self._judges.get(name)
-            if before is None or before.key != key:
-                monitor = make(before.monitor if before is not None else None)
-                self._judges[name] = _Judge(key, monitor)
+            if before is not None and before.key == key:
+                judges[name] = before
+            else:
+                judges[name] = _Judge(key, make(before.monitor if before is not None else None))
+        return judges
 
     def _now(self) -> Instant:
         return Instant(self._clock.now(), self._clock.monotonic())

@@ -22,6 +22,9 @@ READER_DEADLINE_SECONDS = 3.0
 HOST_DEADLINE_SECONDS = 5.0
 
 
+LoopName = Literal["alarm", "watch"]
+
+
 class Part(Protocol):
     """Something with threads of its own that hands readings on."""
 
@@ -53,7 +56,7 @@ class Plan:
 
     name: str
     key: object
-    loop: Literal["alarm", "watch"]
+    loop: LoopName
     make: Callable[[], Made]
 
 

@@ -27,6 +27,14 @@ DROP_IN = Path("/etc/systemd/system/campus-agent.service.d/trial.conf")
 SCHOOL = Path("/srv/school")
 # The unit's own figure would make every hung loop cost half a minute more.
 WATCHDOG_SECONDS = 5
+PYTEST = "/checkout/pyproject.toml"
+# Root may open what is held exclusively, and read what others must not.
+BY_NOBODY = (
+    "/checkout/tests/unit/test_credentials.py",
+    "/checkout/tests/unit/test_login_budget.py",
+    "/checkout/tests/unit/test_control.py",
+    "/checkout/tests/integration/test_modbus_line.py::test_nobody_else_can_open_the_line",
+)
 STILL_SECONDS = 25.0  # longer than a loop may be stuck, and the watchdog after it
 # Major and minor: a USB serial adapter that is not plugged in, and the kernel's message buffer.
 OURS, FOREIGN = (188, 9), (1, 11)
@@ -37,6 +45,7 @@ def main() -> int:
     trial = Trial()
     try:
         for step in (
+            trial.what_root_may_do_is_tried_by_an_ordinary_user,
             trial.installs_and_waits_for_settings,
             trial.starts_ready_and_hears_a_press,
             trial.keeps_secrets_and_foreign_devices_out,
@@ -74,6 +83,13 @@ class Trial:
         self.school.daemon.log.touch()  # ours is in the journal
 
     # -- the steps, in order
+
+    def what_root_may_do_is_tried_by_an_ordinary_user(self) -> None:
+        command = ["runuser", "-u", "nobody", "--", "env", "HOME=/tmp", "python3", "-m", "pytest"]
+        command += ["-q", "-p", "no:cacheprovider", "--rootdir=/checkout", "-c", PYTEST]
+        said = out(*command, *BY_NOBODY)
+        assert re.search(r"\b\d\d+ passed", said), said
+        assert "skipped" not in said, said
 
     def installs_and_waits_for_settings(self) -> None:
         said = out(INSTALL, "--wheels", "/wheels", "--wheel", wheel("0.1.0"))
