@@ -1,6 +1,6 @@
 PY := .venv/bin/python
 BIN := .venv/bin
-DEBIAN_PACKAGES := curl systemd mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
+DEBIAN_PACKAGES := curl systemd strace mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
 MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
@@ -10,7 +10,7 @@ WHEELS := dist/wheels
 
 BENCHES := alarm cameras footprint nfc modem_lines
 
-.PHONY: help venv debian test check deep wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
+.PHONY: help venv debian test check deep contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,8 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests (two at a time:
 deep: venv ## the long forms of the tests
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
+	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)
+	$(PY) -m tests.machine.power_cut
 
 wheels: venv ## all a machine without the internet needs, in dist/wheels (WHEELS=directory)
 	rm -rf $(WHEELS)
@@ -62,6 +64,13 @@ bench: $(BENCHES:%=bench-%) ## every benchmark, one JSON line a figure
 
 $(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm and so on: one of them)
 	@$(PY) -m tests.benchmarks.$*
+
+contract: venv ## write docs/contract anew from the models
+	$(PY) -m agent.county.asyncapi docs/contract
+
+contract-parser: ## what the official AsyncAPI parser says of it (needs node and npm)
+	npm install --silent --ignore-scripts --no-audit --no-fund --prefix build/npm @asyncapi/parser@3.6
+	NODE_PATH=build/npm/node_modules node tests/contract.js docs/contract/asyncapi.json
 
 lock: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe --no-header --no-emit-index-url \

@@ -12,11 +12,7 @@ from agent.findings import Cause, Verdict
 from drivers.readings import Frozen
 
 Measure = float | Literal["unknown"]
-
-
 Count = int | Literal["unknown"]
-
-
 Word = str
 
 

@@ -169,3 +169,16 @@ class AgentEventData(EventData):
         default=None, description="with `started`: first sequence number that was never used"
     )
     void_to: int | None = None
+
+
+EVENTS: tuple[type[EventData], ...] = (
+    AlarmEventData,
+    ContactEventData,
+    DeviceEventData,
+    ScanEventData,
+    TourEventData,
+    CameraEventData,
+    RecordingEventData,
+    AuditEventData,
+    AgentEventData,
+)

@@ -188,3 +188,19 @@ class DutyState(StateData):
 
     kind = "duty"
     not_fitted: str | None = Field(default=None, description="the site's own reason")
+
+
+STATES: tuple[type[StateData], ...] = (
+    ButtonState,
+    TestWindowState,
+    ContactState,
+    OutputState,
+    ReaderState,
+    PatrolState,
+    RecorderState,
+    RecordingState,
+    CameraState,
+    HostState,
+    AgentState,
+    DutyState,
+)

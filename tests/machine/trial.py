@@ -171,6 +171,15 @@ class Trial:
             finally:
                 out("fsfreeze", "-u", str(STATE))
             self.school.expect("agent/agent", "warn", seconds=30)
+        out("systemctl", "stop", "campus-agent")
+        out("fsfreeze", "-f", str(STATE))
+        try:
+            with self.undisturbed(starting=True):
+                self.heard()
+                self.school.expect("agent/agent", "fail", "agent.disk_slow", 30)
+        finally:
+            out("fsfreeze", "-u", str(STATE))
+        self.start()
         filler = STATE / "filler"
         fill(filler)
         with self.undisturbed():
