@@ -25,6 +25,13 @@ from simulators.county import County, Heard
 from tests.waiting import wait_until
 
 CLOCK = SystemClock()
+INVENTORY = {
+    "name": "School",
+    "timezone": "Asia/Shanghai",
+    "settings_hash": "0" * 16,
+    "objects": {"button": {"gate": "Gate"}},
+    "not_fitted": {},
+}
 
 
 class Site:
@@ -41,7 +48,7 @@ class Site:
             Database(directory / "events.db", (outbox_module.SCHEMA,), liveness.beat("e")), "event"
         )
         self.composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
-        self.status = SiteStatus(self.composer, [self.alarms, self.events], {"name": "x"}, CLOCK)
+        self.status = SiteStatus(self.composer, [self.alarms, self.events], INVENTORY, CLOCK)
         self.publisher = Publisher(
             [("127.0.0.1", port) for port in ports],
             Login("school", None, None),

@@ -1,13 +1,10 @@
 """Inside the container, as root: the agent installed as a technician would, and tried."""
 
-import fcntl
-import grp
 import os
 import re
 import shutil
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +12,18 @@ from pathlib import Path
 
 from simulators.county import Heard
 from tests.machine.container import BROKEN, NEWER
+from tests.machine.hands import (
+    PROBE,
+    fill,
+    free_ports,
+    hand_over,
+    out,
+    refused_to,
+    say,
+    show,
+    status,
+    wheel,
+)
 from tests.system.gatehouse import BROKER_PASSWORD, PASSWORD, Gatehouse
 from tests.waiting import wait_until
 
@@ -152,7 +161,7 @@ class Trial:
             self.school.module.press()
             wait_until(lambda: int(show("NRestarts")) > restarts, 60)  # noqa: B023
             wait_until(lambda: show("ActiveState") == "active", 30)
-            free_ports()
+            free_ports(SCHOOL.iterdir())
             say(f"hung_{what}_restarted_seconds {time.monotonic() - began:.1f}")
             pressed = len(self.school.truth.lines("press"))
             wait_until(lambda: presses(self.school) >= pressed, 30)  # noqa: B023
@@ -341,19 +350,6 @@ class Trial:
         assert show("ActiveState") == "active"
 
 
-PROBE = """#!/usr/bin/python3
-import errno, os
-with open("/run/campus-agent/probe", "w") as found:
-    for path in ("/dev/ours", "/dev/foreign"):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-            word = "opened"
-        except OSError as error:
-            word = errno.errorcode[error.errno]
-        print(path, word, file=found)
-"""
-
-
 def _as_installed(settings: str) -> str:
     """Leave state, socket and secrets where the unit has them."""
     settings = settings.replace(f'[state]\ndirectory = "{SCHOOL}/state"\n', "")
@@ -361,62 +357,8 @@ def _as_installed(settings: str) -> str:
     return re.sub(r'file = "\S*/(\w+)\.secret"', r'credential = "\1"', settings)
 
 
-def wheel(version: str) -> str:
-    (found,) = Path("/wheels").glob(f"campus_agent-{version}-*.whl")
-    return str(found)
-
-
 def presses(school: Gatehouse) -> int:
     return len({one.body["id"] for one in school.alarms("press")})
-
-
-def hand_over(line: Path) -> None:
-    """Let the service's group open a simulated port, as udev does with a real one."""
-    device = line.resolve()
-    os.chown(device, 0, grp.getgrnam("dialout").gr_gid)
-    device.chmod(0o660)
-
-
-def free_ports() -> None:
-    """Take TIOCEXCL off, as a real port does when whoever opened it has died.
-
-    A pseudo-terminal keeps it for as long as its simulator lives.
-    """
-    for line in SCHOOL.iterdir():
-        if line.is_symlink():
-            port = os.open(line, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-            fcntl.ioctl(port, termios.TIOCNXCL)
-            os.close(port)
-
-
-def fill(file: Path) -> None:
-    subprocess.run(
-        ["dd", "if=/dev/zero", f"of={file}", "bs=64k"], stderr=subprocess.DEVNULL, check=False
-    )
-
-
-def show(what: str) -> str:
-    return out("systemctl", "show", "campus-agent", "-P", what).strip()
-
-
-def out(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def status(*command: str) -> int:
-    return subprocess.run(command, capture_output=True, timeout=180, check=False).returncode
-
-
-def refused_to(user: str, *command: str) -> bool:
-    return status("runuser", "-u", user, "--", *command) != 0
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
