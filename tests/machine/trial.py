@@ -57,10 +57,11 @@ def main() -> int:
             trial.what_root_may_do_is_tried_by_an_ordinary_user,
             trial.installs_and_waits_for_settings,
             trial.starts_ready_and_hears_a_press,
+            # Before anything that leaves a login in doubt, which then waits ten minutes.
+            trial.stays_up_when_a_camera_worker_hangs,
             trial.keeps_secrets_and_foreign_devices_out,
             trial.restarts_when_a_loop_hangs,
             trial.stays_up_when_the_disk_hangs_is_full_or_read_only,
-            trial.stays_up_when_a_camera_worker_hangs,
             trial.takes_good_settings_and_refuses_bad_ones,
             trial.upgrades_falls_back_and_rolls_back,
             trial.starts_on_bad_settings,
