@@ -172,6 +172,8 @@ class App:
             alarm_loop,
             self._publisher,
             self._watch.announce,
+            {"alarm": self._alarm_store.outbox, "event": self._events},
+            self._say_all_again,
             self._clock,
         )
         self._publisher.on_command = self._desk.receive
@@ -298,7 +300,13 @@ class App:
 
     def _command_guard(self, site: SiteSettings) -> CommandGuard:
         keys = {key.id: public_key(key.public) for key in site.county_key}
-        return CommandGuard(site.site.county, site.site.id, keys, self._clock.now)
+        identity = site.site
+        allowed = site.commands.allowed
+        return CommandGuard(identity.county, identity.id, keys, self._clock.now, allowed)
+
+    def _say_all_again(self) -> None:
+        self._board.forget_sent()
+        self._publisher.say_again()
 
     def _login(self, site: SiteSettings) -> tuple[Login | None, Sequence[str]]:
         """Return who we are to the broker, or why it cannot be spoken to."""

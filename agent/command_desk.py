@@ -1,6 +1,6 @@
 """Where the county's commands arrive: judged, carried out, answered, audited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 import structlog
@@ -8,8 +8,10 @@ import structlog
 from agent.alarm_lane import AlarmLane
 from agent.county.commands import (
     AckCommand,
+    AnyCommand,
     CommandGuard,
     RefusedError,
+    ReplayCommand,
     TestCommand,
     reply,
 )
@@ -18,6 +20,7 @@ from agent.county.event_data import AuditEventData
 from agent.county.publisher import Publisher
 from agent.county.topics import Topics
 from agent.loop import Loop
+from agent.store.outbox import Lane, Outbox
 from drivers.base import Clock
 
 PER_MINUTE = 30
@@ -36,8 +39,13 @@ class CommandDesk:
         alarm_loop: Loop,
         publisher: Publisher,
         announce: Callable[[Event], None],
+        streams: Mapping[str, Outbox],
+        resync: Callable[[], None],
         clock: Clock,
     ) -> None:
+        """`resync` has `about` and every state sent again."""
+        self._streams = streams
+        self._resync = resync
         self._guard = guard
         self._topics = topics
         self._alarm = alarm
@@ -64,19 +72,44 @@ class CommandDesk:
             if error.request is not None and error.key is not None:
                 self._answer(error.request, error.code)
             return
-        asked = self._alarm_loop.ask(lambda: self._carry_out(command, by=f"key:{key}"))
-        asked.add_done_callback(lambda done: self._done(command, key, done))
+        if isinstance(command, AckCommand | TestCommand):
+            asked = self._alarm_loop.ask(lambda: self._carry_out(command, by=f"key:{key}"))
+            about = {"incident": command.data.incident} if isinstance(command, AckCommand) else {}
+            asked.add_done_callback(lambda done: self._done(command, key, done, about))
+        elif isinstance(command, ReplayCommand):
+            self._replay(command, key)
+        else:
+            self._resync()
+            self._finish(command, key, "command.done")
 
     def _carry_out(self, command: AckCommand | TestCommand, *, by: str) -> str:
         if isinstance(command, AckCommand):
             return self._alarm.acknowledge(command.data, by=by)
         return self._alarm.test(command, by=by)
 
-    def _done(self, command: AckCommand | TestCommand, key: str, done: "Future[str]") -> None:
+    def _replay(self, command: ReplayCommand, key: str) -> None:
+        """Have the disk give up what is asked for; how much there was goes into the answer."""
+        data = command.data
+        found = self._streams[data.stream].replay(data.epoch, data.first, data.last)
+
+        def answered(done: "Future[int]") -> None:
+            if done.exception() is None:
+                self._publisher.replay(Lane.ALARM if data.stream == "alarm" else Lane.EVENT)
+                self._finish(command, key, "command.done", count=done.result())
+            else:
+                self._finish(command, key, "command.failed")
+
+        found.add_done_callback(answered)
+
+    def _done(
+        self, command: AnyCommand, key: str, done: "Future[str]", about: Mapping[str, object]
+    ) -> None:
         code = "command.failed" if done.exception() is not None else done.result()
+        self._finish(command, key, code, **about)
+
+    def _finish(self, command: AnyCommand, key: str, code: str, **about: object) -> None:
         what = "accepted" if code == "command.done" else "refused"
         self._audit(what, command.verb, code, request=command.id, key=key)
-        about = {"incident": command.data.incident} if isinstance(command, AckCommand) else {}
         self._answer(command.id, code, **about)
 
     def _answer(self, request: str, code: str, **data: object) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent.county.commands import VERBS, Verb
 from agent.policy import (
     AlarmEquipment,
     Button,
@@ -78,6 +79,20 @@ class CountyKey(DeviceSettings):
 
     id: Id
     public: CountyPublicKey
+
+
+class Commands(DeviceSettings):
+    """[commands]: which signed commands of the county are obeyed besides `ack`."""
+
+    ack: bool = True
+    replay: bool = False
+    resync: bool = False
+    test: bool = False
+
+    @property
+    def allowed(self) -> frozenset[Verb]:
+        """Return the verbs that are on."""
+        return frozenset(verb for verb in VERBS if getattr(self, verb))
 
 
 class BrokerSettings(DeviceSettings):
@@ -186,6 +201,7 @@ class SiteSettings(DeviceSettings):
     control: ControlSettings = ControlSettings()
     broker: BrokerSettings | None = None
     county_key: tuple[CountyKey, ...] = ()
+    commands: Commands = Commands()
     alarm_module: tuple[AlarmModule, ...] = ()
     alarm_loop: tuple[AlarmLoop, ...] = ()
     alarm_receiver: tuple[Receiver, ...] = ()

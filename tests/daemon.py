@@ -86,8 +86,10 @@ def alarm_only(
 
 
 def with_county_key(settings: str, public: str) -> str:
-    """Let a county's key be obeyed."""
-    return settings + f'[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
+    """Let a county's key be obeyed, in everything it may ask for; heads come every second."""
+    settings = settings.replace("[broker]\n", "[broker]\nstatus_seconds = 1\n")
+    commands = "[commands]\ntest = true\nreplay = true\nresync = true\n"
+    return f'{settings}{commands}[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
 
 
 def alarm_and_patrol(directory: Path, port: int, *, fold: float = 0.0) -> str:

@@ -8,11 +8,22 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.county.commands import AckCommand, AckData, Command, TestCommand, TestData, sign
+from agent.county.commands import (
+    AckCommand,
+    AckData,
+    Command,
+    ReplayCommand,
+    ReplayData,
+    ResyncCommand,
+    TestCommand,
+    TestData,
+    sign,
+)
 from agent.text import language, printable, sentence
 
 REFUSED = 1
@@ -40,6 +51,12 @@ def main(argv: Sequence[str]) -> int:
     test.add_argument("button", nargs="*", help="the buttons tested; all others stay live")
     test.add_argument("--by", required=True, help="who tests, by code")
     test.add_argument("--minutes", type=float, default=15)
+    replay = verbs.add_parser("replay", parents=[signing], help="send events again")
+    replay.add_argument("--stream", choices=("alarm", "event"), required=True)
+    replay.add_argument("--epoch", required=True)
+    replay.add_argument("--first", type=int, required=True)
+    replay.add_argument("--last", type=int, required=True)
+    verbs.add_parser("resync", parents=[signing], help="send every state again")
     options = parser.parse_args(argv)
     lang = language(os.environ, options.lang)
     try:
@@ -79,13 +96,18 @@ def _sign(options: argparse.Namespace) -> int:
 
 
 def _command(options: argparse.Namespace) -> Command:
-    command_id, now = str(uuid.uuid4()), datetime.now(UTC)
+    said: dict[str, Any] = {"id": str(uuid.uuid4()), "time": datetime.now(UTC)}
+    said |= {"county": options.county, "site": options.site}
     if options.verb == "ack":
-        ack = AckData(incident=options.incident, epoch=options.epoch)
-        return AckCommand(
-            id=command_id, county=options.county, site=options.site, time=now, data=ack
+        return AckCommand(**said, data=AckData(incident=options.incident, epoch=options.epoch))
+    if options.verb == "replay":
+        numbers = {"first": options.first, "last": options.last}
+        return ReplayCommand(
+            **said, data=ReplayData(stream=options.stream, epoch=options.epoch, **numbers)
         )
+    if options.verb == "resync":
+        return ResyncCommand(**said)
     test = TestData(
         action=options.action_, by=options.by, buttons=options.button, minutes=options.minutes
     )
-    return TestCommand(id=command_id, county=options.county, site=options.site, time=now, data=test)
+    return TestCommand(**said, data=test)

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError, model_validator
 
 from drivers.readings import Frozen
 
@@ -17,7 +17,10 @@ LARGEST_BYTES = 8 * 1024
 # Keeps a signature made for a command from being one for anything else.
 CONTEXT = b"campus-agent command v1\n"
 
-Verb = Literal["ack", "test"]
+# The last level of a command's topic.
+Verb = Literal["ack", "replay", "resync", "test"]
+VERBS: tuple[Verb, ...] = ("ack", "replay", "resync", "test")
+LONGEST_REPLAY = 1000
 # How long a command that is bound to nothing but a time may take, and clocks may differ.
 VALID_SECONDS = 300.0
 
@@ -38,6 +41,25 @@ class TestData(Frozen):
     by: str = Field(pattern=r"^[A-Za-z0-9-]{1,32}$", description="who tests, by code")
     buttons: tuple[str, ...] = Field(default=(), max_length=64)
     minutes: float = Field(default=15, gt=0, le=15)
+
+
+class ReplayData(Frozen):
+    """Send these numbers of a stream again, under the ids they have."""
+
+    stream: Literal["alarm", "event"]
+    epoch: str = Field(max_length=64)
+    first: int = Field(ge=1)
+    last: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ReplayData":
+        if not self.first <= self.last < self.first + LONGEST_REPLAY:
+            raise ValueError("first to last: at most a thousand")
+        return self
+
+
+class ResyncData(Frozen):
+    """Send `about` and every state again."""
 
 
 class Command(Frozen):
@@ -81,8 +103,32 @@ class TestCommand(Command):
         return "test"
 
 
-AnyCommand = Annotated[AckCommand | TestCommand, Field(discriminator="type")]
-_ANY: TypeAdapter[AckCommand | TestCommand] = TypeAdapter(AnyCommand)
+class ReplayCommand(Command):
+    """`replay` is bound to its `time`, as `test` is."""
+
+    type: Literal["campus.command.replay.v1"] = "campus.command.replay.v1"
+    data: ReplayData
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb."""
+        return "replay"
+
+
+class ResyncCommand(Command):
+    """`resync` is bound to its `time`, as `test` is."""
+
+    type: Literal["campus.command.resync.v1"] = "campus.command.resync.v1"
+    data: ResyncData = ResyncData()
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb."""
+        return "resync"
+
+
+AnyCommand = AckCommand | TestCommand | ReplayCommand | ResyncCommand
+_ANY: TypeAdapter[AnyCommand] = TypeAdapter(Annotated[AnyCommand, Field(discriminator="type")])
 
 
 class Envelope(Frozen):
@@ -112,15 +158,16 @@ class CommandGuard:
         site: str,
         keys: Mapping[str, Ed25519PublicKey],
         now: Callable[[], datetime],
+        allowed: Collection[Verb],
     ) -> None:
+        """`allowed` are the verbs that this site obeys."""
         self._county = county
         self._site = site
         self._keys = keys
         self._now = now
+        self._allowed = allowed
 
-    def admit(
-        self, verb: str, payload: bytes, *, retained: bool
-    ) -> tuple[AckCommand | TestCommand, str]:
+    def admit(self, verb: str, payload: bytes, *, retained: bool) -> tuple[AnyCommand, str]:
         """Return the command and the name of the key that signed it. Raises RefusedError."""
         if retained:
             raise RefusedError("command.retained")
@@ -137,7 +184,7 @@ class CommandGuard:
             raise RefusedError("command.bad_signature", key=envelope.key) from None
         return self._command(verb, envelope), envelope.key
 
-    def _command(self, verb: str, envelope: Envelope) -> AckCommand | TestCommand:
+    def _command(self, verb: str, envelope: Envelope) -> AnyCommand:
         try:
             command = _ANY.validate_json(envelope.signed)
         except ValidationError:
@@ -147,8 +194,10 @@ class CommandGuard:
             raise RefusedError("command.wrong_verb", **said)
         if (command.county, command.site) != (self._county, self._site):
             raise RefusedError("command.other_site", **said)
+        if command.verb not in self._allowed:
+            raise RefusedError("command.not_allowed", **said)
         off = abs((self._now() - command.time).total_seconds())
-        if isinstance(command, TestCommand) and off > VALID_SECONDS:
+        if not isinstance(command, AckCommand) and off > VALID_SECONDS:
             raise RefusedError("command.expired", **said)
         return command
 

@@ -16,6 +16,7 @@ class LaneQueue:
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
         self.more_on_disk = True
+        self._anew = False
         self._ready: deque[Row] = deque()
         self._fetching: Future[list[Row]] | None = None
         # Refused for now: when to try again. They keep their place in memory, or they would be
@@ -57,6 +58,10 @@ class LaneQueue:
         while self._postponed and self._postponed[0][0] <= now:
             self._ready.append(self._postponed.popleft()[1])
 
+    def look_again(self) -> None:
+        """Look on the disk for what is to be sent once more; any thread may call."""
+        self._anew = self.more_on_disk = True
+
     def confirm(self, ids: Sequence[str], at: float) -> None:
         """Note what the broker has confirmed."""
         self._confirmed.extend(ids)
@@ -64,6 +69,9 @@ class LaneQueue:
 
     def fill(self, flying: Collection[str], wake: Callable[[], None]) -> None:
         """Take in what was fetched, and ask for more when little is left."""
+        if self._anew:
+            self._anew = False
+            self._confirmed.clear()
         known = self._here(flying) | set(self._confirmed)
         if self._fetching is not None:
             if not self._fetching.done():

@@ -4,10 +4,10 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
+from agent.county.in_flight import InFlight
 from agent.county.lane_queue import LaneQueue
 from agent.county.messages import Composer
 from agent.county.self_test import NO_MATCHING_SUBSCRIBERS, SelfTest
@@ -20,8 +20,6 @@ from drivers.base import Clock
 WINDOW = 16
 ALARM_RESERVE = WINDOW // 2  # a third of the whole
 CONNACK_SECONDS = 5.0
-ALARM_ACK_SECONDS = 5.0
-ACK_SECONDS = 20.0
 BACK_OFF_SECONDS = (0.5, 30.0)
 STATUS_SECONDS = 60.0
 REPLIES_KEPT = 64
@@ -34,12 +32,6 @@ REFUSED_SECONDS = 30.0
 MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _InFlight:
-    row: Row | None  # None: status or about, which no store keeps
-    since: float
 
 
 class Publisher:
@@ -83,7 +75,7 @@ class Publisher:
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=REPLIES_KEPT)
         self._session: Session | None = None
         self._self_test = SelfTest(composer.topics)
-        self._in_flight: dict[int, _InFlight] = {}
+        self._in_flight = InFlight()
         self._session_since = self._try_again_at = self._status_due = 0.0
         self._failures = self._turn = 0
         self._mqtt5_next = True
@@ -106,6 +98,10 @@ class Publisher:
         new = (list(brokers), login, seconds)
         self._moved = new != (self._brokers, self._login, self._status_seconds)
         self._brokers, self._login, self._status_seconds = new
+        self.say_again()
+
+    def say_again(self) -> None:
+        """Publish `status` and `about` once more."""
         self._own += [self._status.online, self._status.about]
         self._wake.set()
 
@@ -118,6 +114,11 @@ class Publisher:
     def events_stored(self) -> None:
         """Look into the event outbox: something new is there."""
         self._events.more_on_disk = True
+        self._wake.set()
+
+    def replay(self, lane: Lane) -> None:
+        """Send again what the lane's outbox takes for unconfirmed. Any thread may call."""
+        self._queues[lane].look_again()
         self._wake.set()
 
     def offer_states(self, rows: Iterable[Row]) -> None:
@@ -176,14 +177,14 @@ class Publisher:
         elif not session.up:
             if now - self._session_since > CONNACK_SECONDS:
                 self._drop("no answer to CONNECT")
-        elif self._overdue(now):
+        elif self._in_flight.overdue(now):
             self._drop("no confirmation from the broker")
         else:
             self._birth(session, now)
             self._test_round_trip(session, now)
             for queue in self._queues.values():
                 queue.take_back(now)
-                queue.fill(self._flying(), self._wake.set)
+                queue.fill(self._in_flight.ids(), self._wake.set)
             self._send(session)
 
     # -- connection
@@ -222,10 +223,8 @@ class Publisher:
         delay = 0.0 if fall_back else min(high, low * 2 ** min(self._failures, 8))
         # Jitter: a county power cut must not bring all sites back in the same second.
         self._try_again_at = self._clock.monotonic() + delay * random.uniform(0.5, 1.0)  # noqa: S311
-        rows = [entry.row for entry in self._in_flight.values() if entry.row is not None]
-        for row in sorted(rows, key=lambda row: row.seq, reverse=True):
+        for row in self._in_flight.give_back():
             self._put_back(row)
-        self._in_flight.clear()
         self._own.clear()
 
     def _put_back(self, row: Row) -> None:
@@ -234,14 +233,6 @@ class Publisher:
         else:
             with self._lock:
                 self._states.setdefault(row.topic, row)
-
-    def _overdue(self, now: float) -> bool:
-        """Tell whether a confirmation is missing for so long that the broker must be hung."""
-        return any(
-            now - entry.since
-            > (ALARM_ACK_SECONDS if entry.row and entry.row.lane is Lane.ALARM else ACK_SECONDS)
-            for entry in self._in_flight.values()
-        )
 
     def _received(self, topic: str, payload: bytes, retained: bool, now: float) -> None:
         if topic == self._self_test.topic:
@@ -288,10 +279,7 @@ class Publisher:
             offered = list(self._offered)
             self._offered.clear()
         for row in offered:
-            self._queues[row.lane].take_in(row, self._flying())
-
-    def _flying(self) -> set[str]:
-        return {entry.row.id for entry in self._in_flight.values() if entry.row is not None}
+            self._queues[row.lane].take_in(row, self._in_flight.ids())
 
     def _send(self, session: Session) -> None:
         allowed = session.receive_maximum - self._self_test.unconfirmed
@@ -314,7 +302,7 @@ class Publisher:
             if mid is None:
                 self._put_back(row)
                 return
-            self._in_flight[mid] = _InFlight(row, now)
+            self._in_flight.add(mid, row, now)
 
     def _send_own(self, session: Session, topic: str, payload: bytes, *, retain: bool) -> None:
         """Send what no store keeps: status, about, replies."""
@@ -323,7 +311,7 @@ class Publisher:
             return
         mid = session.publish(topic, payload, retain=retain)
         if mid is not None:
-            self._in_flight[mid] = _InFlight(None, self._clock.monotonic())
+            self._in_flight.add(mid, None, self._clock.monotonic())
 
     def _next(self, window: int) -> Row | None:
         """Choose the next row; a third of the window stays free for alarms alone."""
@@ -345,21 +333,21 @@ class Publisher:
             value = reason.value if reason is not None else 0
             if mid == self._self_test.mid:
                 self._self_test.confirmed(value)
-            entry = self._in_flight.pop(mid, None)
-            if entry is None:
+            if mid not in self._in_flight:
                 continue
+            row = self._in_flight.pop(mid)
             refused = reason is not None and reason.is_failure
-            if entry.row is None:
+            if row is None:
                 if refused:
                     self._refused_own(str(reason))
             elif reason is not None and refused:
-                self._refused(entry.row, str(reason), later=reason.value in MAY_PASS_LATER)
-            elif entry.row.lane is not Lane.STATE:
-                done[entry.row.lane].append(entry.row.id)
+                self._refused(row, str(reason), later=reason.value in MAY_PASS_LATER)
+            elif row.lane is not Lane.STATE:
+                done[row.lane].append(row.id)
                 # Taken by a broker at which nobody listens: confirmed, and not sent to anybody.
-                if entry.row.lane is Lane.ALARM and value != NO_MATCHING_SUBSCRIBERS:
-                    self._self_test.taken(entry.row.id)
-                    self.on_taken(entry.row.id)
+                if row.lane is Lane.ALARM and value != NO_MATCHING_SUBSCRIBERS:
+                    self._self_test.taken(row.id)
+                    self.on_taken(row.id)
         at = self._clock.now().timestamp()
         for lane, queue in self._queues.items():
             if done[lane]:
@@ -386,7 +374,7 @@ class Publisher:
             mid = session.publish(*self._status.stopped(), retain=True)
             until = self._clock.monotonic() + 1.0
             if mid is not None:
-                self._in_flight[mid] = _InFlight(None, until)
+                self._in_flight.add(mid, None, until)
             while mid in self._in_flight and session.up and self._clock.monotonic() < until:
                 self._wake.wait(0.05)
                 self._wake.clear()

@@ -149,6 +149,21 @@ class Outbox:
             self._ended.update(dict.fromkeys(ids, (at, None)))
         return self._flush()
 
+    def replay(self, epoch: str, first: int, last: int) -> "Future[int]":
+        """Have the broker given these once more, by the ids they have; return how many there are.
+
+        What waits already is counted too: it is on its way.
+        """
+
+        def write(db: sqlite3.Connection) -> int:
+            return db.execute(
+                "UPDATE message SET acked_at = NULL"
+                " WHERE epoch = ? AND seq BETWEEN ? AND ? AND refused IS NULL",
+                (epoch, first, last),
+            ).rowcount
+
+        return self.database.submit(write)
+
     def refuse(self, row_id: str, reason: str) -> "Future[None]":
         """Set a message aside that the broker will not take, so that it blocks no other."""
         with self._lock:

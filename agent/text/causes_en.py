@@ -78,6 +78,7 @@ SENTENCES: Mapping[str, str] = {
     "command.incident_closed": "the incident was closed before",
     "command.no_such_incident": "there is no such incident",
     "command.expired": "the command is too old, or the clocks differ by over five minutes",
+    "command.not_allowed": "this site does not obey that command: see [commands] in its settings",
     "command.too_many": "too many commands",
     "command.failed": "the agent failed to carry out the command",
     # ---- alarm receiver: its line, and what its panels report

@@ -78,6 +78,7 @@ SENTENCES: Mapping[str, str] = {
     "command.incident_closed": "警情早已复位",
     "command.no_such_incident": "没有这个警情",
     "command.expired": "命令已过期，或双方时钟相差超过 5 分钟",
+    "command.not_allowed": "本站点未启用该命令：见设置中的 [commands]",
     "command.too_many": "命令过于频繁",
     "command.failed": "执行命令时程序出错",
     # ---- alarm receiver: its line, and what its panels report

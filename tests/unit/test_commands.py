@@ -1,6 +1,6 @@
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from agent.county.commands import (
     LARGEST_BYTES,
+    VERBS,
     AckCommand,
     AckData,
     CommandGuard,
     RefusedError,
+    ReplayCommand,
+    ReplayData,
+    Verb,
     public_key,
     sign,
 )
@@ -22,7 +26,7 @@ from agent.county.commands import (
 NOON = datetime(2026, 9, 1, 4, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-GUARD = CommandGuard("county", "school", {"duty-desk": KEY.public_key()}, lambda: NOON)
+GUARD = CommandGuard("county", "school", {"duty-desk": KEY.public_key()}, lambda: NOON, VERBS)
 ACK = AckCommand(
     id="a-1",
     county="county",
@@ -80,6 +84,33 @@ def test_what_is_retained_unsigned_too_large_or_on_another_topic_is_refused() ->
     assert refusal(ACK.model_dump_json().encode()) == "command.unsigned"
     assert refusal(b" " * (LARGEST_BYTES + 1)) == "command.too_large"
     assert refusal(good, verb="reboot") == "command.wrong_verb"
+
+
+def test_only_the_verbs_that_are_on_are_obeyed() -> None:
+    allowed: tuple[Verb, ...] = ("replay",)
+    guard = CommandGuard("county", "school", {"k": KEY.public_key()}, lambda: NOON, allowed)
+    assert guard.admit("replay", sign(replay(1, 9), "k", KEY), retained=False)[0] == replay(1, 9)
+    with pytest.raises(RefusedError) as refused:
+        guard.admit("ack", sign(ACK, "k", KEY), retained=False)
+    assert refused.value.code == "command.not_allowed"
+
+
+def replay(first: int, last: int, at: datetime = NOON) -> ReplayCommand:
+    data = ReplayData(stream="event", epoch="e", first=first, last=last)
+    return ReplayCommand(id="r-1", county="county", site="school", time=at, data=data)
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_what_is_bound_to_a_time_runs_out(minutes: int) -> None:
+    at = NOON + timedelta(minutes=minutes)
+    assert refusal(sign(replay(1, 2, at), "duty-desk", KEY), verb="replay") == "command.expired"
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (5, 4), (1, 1001)])
+def test_a_replay_has_its_bounds(first: int, last: int) -> None:
+    with pytest.raises(ValueError):
+        replay(first, last)
+    assert replay(1, 1000)
 
 
 def test_unknown_fields_are_refused_even_when_signed() -> None:
