@@ -235,9 +235,10 @@ def test_random_kills_lose_no_press_and_no_scan(
         module.release()
 
     def tap() -> None:
-        # A tag of its own each time, held until the reader has beeped: not when it is off.
+        # A tag of its own each time, held for as long as a guard does, over several looks: a scan
+        # is on disk some milliseconds after the first, more on a busy machine.
         uid = bytes.fromhex("04A1B2C3D4") + len(taps).to_bytes(2, "big")
-        if reader.tap_until_read(uid, reads=2, timeout=30):
+        if reader.tap_until_read(uid, reads=5, timeout=30):
             taps.append(uid.hex().upper())
 
     guards = [Guard(press), Guard(tap)]
