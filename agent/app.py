@@ -232,7 +232,9 @@ class App:
             site = self._read_again()
             changed = self._change(site)
         except CommandError as error:
-            self._tell("reload_refused", Cause(code=error.code, params=dict(error.params)))
+            # The county hears codes and figures; the sentence is for who asked.
+            params = {name: value for name, value in error.params.items() if name != "detail"}
+            self._tell("reload_refused", Cause(code=error.code, params=params))
             raise
         finally:
             self._reloading.release()
@@ -243,7 +245,7 @@ class App:
         loaded = self._source.again()
         if loaded.site is None:
             first, count = loaded.problems[0], len(loaded.problems)
-            raise CommandError("reload.refused", problem=first, count=count)
+            raise CommandError("reload.refused", count=count, detail=first)
         for name in ("county", "id", "timezone"):
             if getattr(loaded.site.site, name) != getattr(self._site.site, name):
                 raise CommandError("reload.needs_restart", key=f"site.{name}")

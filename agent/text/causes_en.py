@@ -52,7 +52,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.test_end_done": "test ended, all buttons are live",
     "reload.done": "the new settings are in force; made anew: {changed}",
     "reload.nothing": "the new settings are in force; no device had to be made anew",
-    "reload.refused": "the settings were not taken, all goes on as before ({count} problems): {problem}",
+    "reload.refused": "the settings were not taken, all goes on as before; problems: {count}{detail}",
     "reload.needs_restart": "the settings were not taken: a change of {key} takes systemctl restart campus-agent",
     "reload.busy": "the settings are being read already",
     "control.not_running": "the agent is not running (nobody answers at {path}): start campus-agent first",

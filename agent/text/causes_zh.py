@@ -52,7 +52,7 @@ SENTENCES: Mapping[str, str] = {
     "alarm.test_end_done": "试验结束，所有按钮照常报警",
     "reload.done": "新设置已生效；重新启动的部分：{changed}",
     "reload.nothing": "新设置已生效；没有设备需要重新启动",
-    "reload.refused": "新设置未采用，一切照旧（{count} 个问题）：{problem}",
+    "reload.refused": "新设置未采用，一切照旧；问题 {count} 个{detail}",
     "reload.needs_restart": "新设置未采用：修改 {key} 需要执行 systemctl restart campus-agent",
     "reload.busy": "正在重新读取设置",
     "control.not_running": "程序没有运行（{path} 不存在或无人应答）：请先启动 campus-agent",

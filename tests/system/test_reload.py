@@ -75,6 +75,12 @@ def test_a_bad_file_changes_nothing_and_is_told(school: Gatehouse) -> None:
     assert refused.returncode == 1
     assert f"{school.daemon.config}:{good.count(chr(10)) + 2}" in refused.stderr
     wait_until(lambda: told(school, "reload_refused") == 1)
+    (event,) = [
+        one.body["data"]
+        for one in school.county.heard("event/agent")
+        if one.body["data"]["what"] == "reload_refused"
+    ]
+    assert event["causes"] == [{"code": "reload.refused", "params": {"count": 1}}]
     assert school.press().body["boot"] == school.boot
     # So does a change that takes a restart.
     school.daemon.config.write_text(good.replace("/state", "/elsewhere"), encoding="utf-8")
