@@ -139,6 +139,8 @@ class ModuleInputs:
             memory.counter = count
             if before is None:
                 memory.seen = 0  # a baseline only; the level has been judged already
+                # On disk at once: without it the next start could not tell what it has missed.
+                self._incidents.unsaved = True
                 continue
             step = (count - before) % COUNTER_MODULUS
             if step > COUNTER_STEP_MAX:

@@ -30,7 +30,13 @@ from agent.policy import (
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
-from drivers.readings import ContactsReading, Reason, ReceiverReading, Unknown
+from drivers.readings import (
+    ContactsReading,
+    PressCountsReading,
+    Reason,
+    ReceiverReading,
+    Unknown,
+)
 from tests.unit.sick_database import SickDatabase
 from tests.waiting import wait_until
 
@@ -356,3 +362,12 @@ def test_without_a_disk_a_receiver_is_answered_once_the_broker_has_its_alarm(
     desk.lane.taken(desk.counter.rows[-1].id)
     assert desk.receiver.confirmed == ["t1"]
     desk.store.outbox.stop()
+
+
+def test_the_first_look_at_a_counter_is_on_disk_at_once(desk: Desk) -> None:
+    counts = PressCountsReading(device_id="io", observed_at=CLOCK.now(), counts=(7,) * 8)
+    desk.lane.tick()  # what is remembered every ten seconds was due at the start
+    desk.lane.handle(counts)
+    desk.disk.stop()
+    kept = AlarmStore(SickDatabase(desk.path)).start()
+    assert kept.buttons["gate"].counter == 7
