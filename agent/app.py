@@ -189,7 +189,7 @@ class App:
             *sorted(self._watch.failed),
             *(f"{loop.name}: {what}" for loop in (alarm_loop, watch_loop) for what in loop.failed),
         ]
-
+        self._report.cut_short = lambda: self._publisher.cut_short
         self._report.own_figures = lambda: self._supervision.figures
         self._report.hung = lambda: self._supervision.hung
         self._supervision.start()

@@ -39,6 +39,7 @@ class SelfReport:
         self.last_good = last_good
         self.can_be_acknowledged = True
         self.own_figures: Callable[[], OwnFigures] = OwnFigures
+        self.cut_short: Callable[[], int] = int
         self.hung: Callable[[], Sequence[str]] = tuple
         self.faults: Callable[[], Sequence[str]] = tuple
 
@@ -86,6 +87,8 @@ class SelfReport:
             causes.append(("agent.refused_by_broker", str(self._status.refused)))
         if self._status.self_test == "failed":
             causes.append(("agent.selftest_failed", self._status.self_test_detail))
+        if cuts := self.cut_short():
+            causes.append(("agent.broker_cuts", str(cuts)))
         if self.last_good:
             causes.append(("agent.last_good", self.last_good))
         if not self.can_be_acknowledged:

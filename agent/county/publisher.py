@@ -1,6 +1,5 @@
 """Delivers: alarms first, then events, then states; only what is confirmed is done."""
 
-import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +9,7 @@ import structlog
 from agent.county.in_flight import InFlight
 from agent.county.lane_queue import LaneQueue
 from agent.county.messages import Composer
+from agent.county.redial import Redial
 from agent.county.self_test import NO_MATCHING_SUBSCRIBERS, SelfTest
 from agent.county.session import Login, Session
 from agent.county.site_status import SiteStatus
@@ -20,13 +20,11 @@ from drivers.base import Clock
 WINDOW = 16
 ALARM_RESERVE = WINDOW // 2  # a third of the whole
 CONNACK_SECONDS = 5.0
-BACK_OFF_SECONDS = (0.5, 30.0)
 STATUS_SECONDS = 60.0
 REPLIES_KEPT = 64
-# A broker that drops us sooner than this after its yes is not asked again in a hurry.
-STEADY_SECONDS = 5.0
-# While an alarm waits, a broker is tried this often, whatever the back-off says.
-URGENT_SECONDS = 3.0
+# So long confirmations gather while events go out in numbers: fewer turns, and the alarm's thread
+# gets its own sooner. An alarm ends the wait.
+BULK_PAUSE_SECONDS = 0.001
 REFUSED_SECONDS = 30.0
 # MQTT 5.0, 3.4.2.1: unspecified, implementation specific, quota exceeded: may pass another time.
 MAY_PASS_LATER = frozenset({0x80, 0x83, 0x97})
@@ -56,7 +54,7 @@ class Publisher:
         # that gives back what it takes has it.
         self.on_taken: Callable[[str], None] = lambda _: None
         self.on_sent: Callable[[str], None] = lambda _: None
-        self._brokers = list(brokers)
+        self._redial = Redial(brokers)
         self._login = login
         self._composer = composer
         self._status = status
@@ -66,6 +64,8 @@ class Publisher:
         self._clock = clock
         self._beat = beat
         self._wake = threading.Event()
+        self._urgent = threading.Event()
+        self._in_bulk = False
         self._stopping = threading.Event()
         self._moved = False
         self._lock = threading.Lock()
@@ -76,9 +76,7 @@ class Publisher:
         self._session: Session | None = None
         self._self_test = SelfTest(composer.topics)
         self._in_flight = InFlight()
-        self._session_since = self._try_again_at = self._status_due = 0.0
-        self._failures = self._turn = 0
-        self._mqtt5_next = True
+        self._session_since = self._status_due = 0.0
         self._status_seconds = status_seconds
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -90,14 +88,15 @@ class Publisher:
     def stop(self, *, timeout: float = 2.0) -> None:
         """Say goodbye: `stopped` is published and confirmed before the connection is closed."""
         self._stopping.set()
+        self._urgent.set()
         self._wake.set()
         self._thread.join(timeout)
 
     def change(self, brokers: Sequence[tuple[str, int]], login: Login, seconds: float) -> None:
         """Go to other brokers, where what is not confirmed is sent again; say `about` anew."""
         new = (list(brokers), login, seconds)
-        self._moved = new != (self._brokers, self._login, self._status_seconds)
-        self._brokers, self._login, self._status_seconds = new
+        self._moved = new != (self._redial.brokers, self._login, self._status_seconds)
+        self._redial.brokers, self._login, self._status_seconds = new
         self.say_again()
 
     def say_again(self) -> None:
@@ -109,6 +108,7 @@ class Publisher:
         """Send an event now, stored or not."""
         with self._lock:
             self._offered.append(row)
+        self._urgent.set()
         self._wake.set()
 
     def events_stored(self) -> None:
@@ -144,10 +144,18 @@ class Publisher:
         """Tell whether the connected broker has given back what we published."""
         return self.connected and self._self_test.result == "passed"
 
+    @property
+    def cut_short(self) -> int:
+        """Return how often of late a broker ended what it had just accepted; 0: now and then."""
+        return self._redial.cut_short(self._clock.monotonic())
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.wait(0.25)
+            if self._in_bulk:
+                self._urgent.wait(BULK_PAUSE_SECONDS)
             self._wake.clear()
+            self._urgent.clear()
             self._beat()
             try:
                 self._step()
@@ -160,14 +168,16 @@ class Publisher:
     def _step(self) -> None:
         now = self._clock.monotonic()
         self._take_in()
+        self._write_confirmed(now)
         if self._moved:
             self._drop("new settings")
-            self._moved, self._try_again_at = False, now
+            self._moved = False
+            self._redial.now(now)
         session = self._session
         if session is None:
-            urgent = len(self._alarms) > 0 and now - self._session_since > URGENT_SECONDS
-            if self._brokers and (urgent or now >= self._try_again_at):
-                self._connect(now)
+            address = self._redial.due(now, urgent=len(self._alarms) > 0)
+            if address is not None:
+                self._connect(address, now)
             return
         self._collect_acks(session)
         while session.received:
@@ -184,19 +194,19 @@ class Publisher:
             self._test_round_trip(session, now)
             for queue in self._queues.values():
                 queue.take_back(now)
-                queue.fill(self._in_flight.ids(), self._wake.set)
+                queue.fill(self._in_flight.ids, self._wake.set)
             self._send(session)
 
     # -- connection
 
-    def _connect(self, now: float) -> None:
+    def _connect(self, address: tuple[str, int], now: float) -> None:
         self._session = Session(
-            self._brokers[self._turn % len(self._brokers)],
+            address,
             self._login,
             self._status.will(),
             self._composer.topics.commands,
             self._wake.set,
-            mqtt5=self._mqtt5_next,
+            mqtt5=self._redial.mqtt5,
         )
         self._session_since = now
         self._was_up = False
@@ -207,22 +217,10 @@ class Publisher:
         session, self._session = self._session, None
         if session is None:
             return
-        silent = session.opened and not session.answered
-        if self._was_up or self._failures == 0:
-            log.warning("broker lost", broker=f"{session.address[0]}:{session.address[1]}", why=why)
-        # Not sticky: a broker that never answers MQTT 5 is asked by 3.1.1 once, then by 5 again.
-        fall_back = session.mqtt5 and not self._was_up and (silent or session.refused_version)
-        self._mqtt5_next = not fall_back
         session.abort()
-        self._self_test.disconnected(self._clock.monotonic())
-        steady = self._was_up and self._clock.monotonic() - self._session_since > STEADY_SECONDS
-        self._failures = 0 if steady else self._failures + 1
-        if not fall_back:
-            self._turn += 1
-        low, high = BACK_OFF_SECONDS
-        delay = 0.0 if fall_back else min(high, low * 2 ** min(self._failures, 8))
-        # Jitter: a county power cut must not bring all sites back in the same second.
-        self._try_again_at = self._clock.monotonic() + delay * random.uniform(0.5, 1.0)  # noqa: S311
+        now = self._clock.monotonic()
+        self._self_test.disconnected(now)
+        self._redial.ended(session, why, now)
         for row in self._in_flight.give_back():
             self._put_back(row)
         self._own.clear()
@@ -289,6 +287,7 @@ class Publisher:
             self._send_own(session, topic, payload, retain=True)
         while self._replies and len(self._in_flight) < _shared(window):
             self._send_own(session, *self._replies.popleft(), retain=False)
+        self._in_bulk = len(self._events) > 0
         while row := self._next(window):
             now = self._clock.monotonic()
             expiry = None
@@ -348,10 +347,9 @@ class Publisher:
                 if row.lane is Lane.ALARM and value != NO_MATCHING_SUBSCRIBERS:
                     self._self_test.taken(row.id)
                     self.on_taken(row.id)
-        at = self._clock.now().timestamp()
         for lane, queue in self._queues.items():
             if done[lane]:
-                queue.confirm(done[lane], at)
+                queue.confirm(done[lane], self._clock.monotonic())
 
     def _refused(self, row: Row, reason: str, *, later: bool) -> None:
         """An event the broker will never have is set aside; an alarm is always tried again."""
@@ -368,9 +366,7 @@ class Publisher:
 
     def _say_goodbye(self) -> None:
         session = self._session
-        if session is None:
-            return
-        if session.up:
+        if session is not None and session.up:
             mid = session.publish(*self._status.stopped(), retain=True)
             until = self._clock.monotonic() + 1.0
             if mid is not None:
@@ -379,7 +375,13 @@ class Publisher:
                 self._wake.wait(0.05)
                 self._wake.clear()
                 self._collect_acks(session)
-        session.stop()
+        self._write_confirmed(float("inf"))
+        if session is not None:
+            session.stop()
+
+    def _write_confirmed(self, now: float) -> None:
+        for queue in self._queues.values():
+            queue.write_confirmed(now, self._clock.now().timestamp())
 
 
 def _shared(window: int) -> int:

@@ -41,6 +41,23 @@ class Login:
     password: SecretStr | None
 
 
+class Published(Properties):
+    """What a PUBLISH says besides its payload, packed once: paho would do it for every message."""
+
+    def __init__(self, expiry_seconds: int | None = None) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        self.ContentType = "application/json"
+        if expiry_seconds is not None:
+            self.MessageExpiryInterval = expiry_seconds
+        # Paho's class takes no attributes but those of the protocol.
+        self.__dict__["packed"] = Properties.pack(self)
+
+    def pack(self) -> bytes:
+        """Return them as they go on the wire."""
+        packed: bytes = self.__dict__["packed"]
+        return packed
+
+
 class Session:
     """Connects once; `wake` is called from paho's thread whenever something has happened.
 
@@ -62,12 +79,15 @@ class Session:
         self.up = False
         self.ended: str | None = None
         self.refused_version = False
+        # The broker said yes; and it was the broker, or the line, that ended it.
+        self.accepted = self.cut = False
         self.opened = False
         self.answered = False
         # What the broker allows (MQTT 5.0, 3.2.2.3); whoever exceeds it is disconnected.
         self.receive_maximum = 65_535
         self.packet_maximum: int | None = None
         self._retain_available = True
+        self._plain = Published()
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
         self._commands = commands
@@ -119,10 +139,7 @@ class Session:
         """Send at QoS 1; returns the packet id under which `acks` will answer, None if refused."""
         properties = None
         if self.mqtt5:
-            properties = Properties(PacketTypes.PUBLISH)
-            properties.ContentType = "application/json"
-            if expiry is not None:
-                properties.MessageExpiryInterval = expiry
+            properties = self._plain if expiry is None else Published(expiry)
         retain = retain and self._retain_available
         info = self._client.publish(topic, payload, 1, retain, properties)
         # 4 (not connected) still queues; whatever is queued here dies with the session.
@@ -177,13 +194,14 @@ class Session:
             self._end(f"refused: {reason}")
         else:
             self.subscribe(self._commands)  # anew on every connection
-            self.up = True
+            self.up = self.accepted = True
             self._wake()
 
     def _on_connect_fail(self, *_: Any) -> None:
         self._end("no connection")
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self.cut = self.ended is None
         self._end(f"connection lost: {reason}")
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -136,7 +136,7 @@ class Outbox:
             rows: list[Row] = []
             for values in db.execute(_WAITING):
                 if values[0] not in known:
-                    rows.append(replace(row_of(values), durable=self.database.durable))
+                    rows.append(row_of(values, durable=self.database.durable))
                     if len(rows) >= limit:
                         break
             return rows
@@ -233,10 +233,11 @@ class Outbox:
         return future
 
 
-def row_of(values: Sequence[Any]) -> Row:
+def row_of(values: Sequence[Any], *, durable: bool = True) -> Row:
     """Return the row that `COLUMNS` of the message table hold."""
-    row = Row(*values)
-    return replace(row, lane=Lane(row.lane))
+    row_id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot = values
+    created = (created_at, created_monotonic)
+    return Row(row_id, epoch, seq, Lane(lane), topic, body, *created, machine_boot, durable=durable)
 
 
 def _values(row: Row) -> tuple[object, ...]:

@@ -1,104 +1,16 @@
 """The publisher against real brokers; what arrived is told by a subscriber of its own."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from agent.clock import SystemClock
-from agent.county.contract import Event, State
-from agent.county.event_data import AgentEventData, AlarmEventData
-from agent.county.messages import Composer
-from agent.county.publisher import STATUS_SECONDS, Publisher
-from agent.county.session import Login
-from agent.county.site_status import SiteStatus
-from agent.county.state_data import HostState
-from agent.county.topics import Topics
-from agent.findings import Verdict
-from agent.liveness import Liveness
-from agent.store import outbox as outbox_module
-from agent.store.database import Database
-from agent.store.outbox import Lane, Outbox
 from simulators.broker import Broker
 from simulators.county import County, Heard
+from tests.delivery import Site
 from tests.waiting import wait_until
-
-CLOCK = SystemClock()
-INVENTORY = {
-    "name": "School",
-    "timezone": "Asia/Shanghai",
-    "settings_hash": "0" * 16,
-    "objects": {"button": {"gate": "Gate"}},
-    "not_fitted": {},
-}
-
-
-class Site:
-    """All that delivers, without anything that measures."""
-
-    def __init__(
-        self, directory: Path, *ports: int, status_seconds: float = STATUS_SECONDS
-    ) -> None:
-        liveness = Liveness(CLOCK)
-        self.alarms = Outbox(
-            Database(directory / "alarms.db", (outbox_module.SCHEMA,), liveness.beat("a")), "alarm"
-        )
-        self.events = Outbox(
-            Database(directory / "events.db", (outbox_module.SCHEMA,), liveness.beat("e")), "event"
-        )
-        self.composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
-        self.status = SiteStatus(self.composer, [self.alarms, self.events], INVENTORY, CLOCK)
-        self.publisher = Publisher(
-            [("127.0.0.1", port) for port in ports],
-            Login("school", None, None),
-            self.composer,
-            self.status,
-            self.alarms,
-            self.events,
-            CLOCK,
-            liveness.beat("publisher"),
-            status_seconds=status_seconds,
-        )
-
-    def start(self) -> None:
-        self.alarms.start()
-        self.events.start()
-        self.publisher.start()
-
-    def stop(self) -> None:
-        self.publisher.stop()
-        self.alarms.stop()
-        self.events.stop()
-
-    def press(self, number: int = 1) -> str:
-        data = AlarmEventData(what="press", button="gate", incident=1, press=number)
-        event = Event(subject="gate", time=CLOCK.now(), data=data)
-        row = self.composer.event(event, Lane.ALARM, "alarm", self.alarms.number())
-        self.alarms.put([row]).result(5)
-        self.publisher.offer(row)
-        return row.id
-
-    def event(self) -> str:
-        event = Event(subject="agent", time=CLOCK.now(), data=AgentEventData(what="started"))
-        row = self.composer.event(event, Lane.EVENT, "event", self.events.number())
-        self.events.put([row]).result(5)
-        self.publisher.events_stored()
-        return row.id
-
-    def state(self, uptime: float) -> None:
-        data = HostState(
-            verdict=Verdict.OK,
-            disk_free_bytes=1,
-            disk_free_ratio=0.5,
-            memory_available_ratio=0.5,
-            load_per_cpu=0.1,
-            temperature_celsius="unknown",
-            uptime_seconds=uptime,
-            clock="ntp",
-            missing_serial_devices=(),
-        )
-        self.publisher.offer_states([self.composer.state(State(id="host", data=data))])
 
 
 @pytest.fixture
@@ -280,3 +192,32 @@ def test_an_alarm_overtakes_a_backlog(site: Site, county: County, broker: Broker
     county.wait_for(by_id(events[-1]), 30)
     order = [heard.body.get("id") for heard in county.heard("event/")]
     assert order.index(alarm) < order.index(events[40])
+
+
+def test_confirmations_go_to_the_disk_together_and_none_is_left_behind(
+    site: Site, county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county.wait_for(status(online=True))
+    commits: list[int] = []
+    acked = site.events.acked
+
+    def counting(ids: Sequence[str], at: float) -> "Future[None]":
+        commits.append(len(ids))
+        return acked(ids, at)
+
+    monkeypatch.setattr(site.events, "acked", counting)
+    events = [site.event() for _ in range(200)]
+    county.wait_for(by_id(events[-1]))
+    site.publisher.stop()
+    assert sum(commits) == len(events)
+    assert len(commits) < len(events) / 4
+    assert site.events.counts().result(5)["waiting"] == 0
+
+
+def test_two_boxes_with_one_client_id_are_noticed(tmp_path: Path, broker: Broker) -> None:
+    boxes = [Site(tmp_path / name, broker.port) for name in ("one", "copy")]
+    for box in boxes:
+        box.start()
+    wait_until(lambda: any(box.publisher.cut_short for box in boxes), 30)
+    for box in boxes:
+        box.stop()

@@ -9,9 +9,11 @@ import pytest
 
 from agent.county import lane_queue as lane_queue_module
 from agent.county import publisher as publisher_module
+from agent.county import redial as redial_module
 from agent.county.contract import Event
 from agent.county.event_data import AlarmEventData
 from agent.store.outbox import Lane
+from tests.delivery import CLOCK, Site
 from tests.integration.scripted_broker import (
     MAXIMUM_PACKET_SIZE,
     NOT_AUTHORIZED,
@@ -22,7 +24,6 @@ from tests.integration.scripted_broker import (
     Published,
     ScriptedBroker,
 )
-from tests.integration.test_publisher import CLOCK, Site
 from tests.waiting import wait_until
 
 Sits = Callable[..., Site]
@@ -150,8 +151,8 @@ def test_a_broker_that_accepts_and_cuts_is_not_stormed(sit: Sits) -> None:
 def test_while_an_alarm_waits_the_broker_is_tried_often(
     sit: Sits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_module, "BACK_OFF_SECONDS", (60.0, 60.0))
-    monkeypatch.setattr(publisher_module, "URGENT_SECONDS", 0.3)
+    monkeypatch.setattr(redial_module, "BACK_OFF_SECONDS", (60.0, 60.0))
+    monkeypatch.setattr(redial_module, "URGENT_SECONDS", 0.3)
     broker = ScriptedBroker(answer=lambda _: None if len(broker.connects) < 3 else SUCCESS)
     site = sit(broker)
     wait_until(lambda: len(broker.connects) == 1)

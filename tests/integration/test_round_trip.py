@@ -9,7 +9,8 @@ import pytest
 from agent.county import self_test as self_test_module
 from simulators.broker import Broker
 from simulators.county import County
-from tests.integration.test_publisher import Site, by_id
+from tests.delivery import Site
+from tests.integration.test_publisher import by_id
 from tests.waiting import wait_until
 
 ALL = "pattern readwrite #\n"
