@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 import structlog
 
 from agent.alarm_lane import AlarmLane
+from agent.clock import clock_quality
 from agent.command_desk import CommandDesk
 from agent.control.protocol import CommandError
 from agent.control.server import ControlServer
@@ -20,7 +21,7 @@ from agent.control.verbs import verbs
 from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import Event, State
 from agent.county.event_data import AgentEventData
-from agent.county.messages import ClockQuality, Composer
+from agent.county.messages import Composer
 from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.session import Login
 from agent.county.site_status import SiteStatus
@@ -42,12 +43,12 @@ from agent.settings_source import Loaded, SettingsSource
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.alarms import AlarmStore
+from agent.store.checkpoints import Checkpoints
 from agent.store.database import Database
 from agent.store.outbox import SCHEMA, Outbox
 from agent.supervision import Supervision
 from agent.watch_lane import WatchLane
 from drivers.base import Clock
-from drivers.host import kernel_clock_synchronised
 from drivers.readings import Reading
 
 ALARM_TICK_SECONDS = 0.25
@@ -104,7 +105,7 @@ class App:
 
         self._alarm_store = AlarmStore(self._database(folder / "alarms.db", ALARM_FORMATS))
         self._events = Outbox(self._database(folder / "events.db", EVENT_FORMATS), "event")
-        outboxes = (self._alarm_store.outbox, self._events)
+        self._outboxes = outboxes = (self._alarm_store.outbox, self._events)
         topics = Topics(site.site.county, site.site.id)
         self._composer = Composer(topics, clock, partial(clock_quality, clock))
         self._status = SiteStatus(self._composer, outboxes, inventory(site), clock)
@@ -139,6 +140,9 @@ class App:
         self._stop_order.append(self._alarm_store.outbox.stop)
         self._events.start(timeout=STORE_SECONDS)
         self._stop_order.append(self._events.stop)
+        checkpoints = Checkpoints([one.database.path for one in self._outboxes])
+        checkpoints.start()
+        self._stop_order.append(checkpoints.stop)
         self._restore(None)
 
         shared = (self._composer, self._publisher, self._board, self._clock)
@@ -389,10 +393,3 @@ def _signs(site: SiteSettings) -> Signs:
 
 def _can_be_acknowledged(site: SiteSettings) -> bool:
     return bool(site.county_key) or not site.configured("alarm")
-
-
-def clock_quality(clock: Clock) -> ClockQuality:
-    """Tell how far the wall clock can be trusted; before this release's year it cannot at all."""
-    if kernel_clock_synchronised() is True:
-        return "ntp"
-    return "rtc" if clock.now() > datetime(2026, 1, 1, tzinfo=UTC) else "unsync"

@@ -1,7 +1,11 @@
-"""The real clock."""
+"""The real clock, and how far it can be trusted."""
 
 import time
 from datetime import UTC, datetime
+
+from agent.county.messages import ClockQuality
+from drivers.base import Clock
+from drivers.host import kernel_clock_synchronised
 
 
 class SystemClock:
@@ -22,3 +26,10 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def clock_quality(clock: Clock) -> ClockQuality:
+    """Tell how far the wall clock can be trusted; before this release's year it cannot at all."""
+    if kernel_clock_synchronised() is True:
+        return "ntp"
+    return "rtc" if clock.now() > datetime(2026, 1, 1, tzinfo=UTC) else "unsync"

@@ -82,6 +82,8 @@ class SelfReport:
                 causes.append(("agent.store_set_aside", str(database.problem)))
             if outbox.unsaved:
                 causes.append(("agent.disk_refuses", f"{database.path.name}: {outbox.unsaved}"))
+        if self._events.dropped:
+            causes.append(("agent.events_dropped", str(self._events.dropped)))
         causes += [("agent.disk_slow", what) for what in self._slow()]
         if self._status.refused:
             causes.append(("agent.refused_by_broker", str(self._status.refused)))

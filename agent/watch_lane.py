@@ -7,12 +7,14 @@ from dataclasses import replace
 import structlog
 
 from agent.county.contract import Event, State
+from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant, Monitor
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.outbox import Lane, Outbox, Row
+from agent.store.room import Drops
 from drivers.base import Clock
 from drivers.readings import Reading
 
@@ -20,6 +22,8 @@ from drivers.readings import Reading
 JOURNALLED = frozenset({"scan", "day_map"})
 REMEMBER_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
+# Events given up for want of room are told together, so that telling does not fill it.
+DROPS_SECONDS = 60.0
 
 log = structlog.get_logger()
 
@@ -50,6 +54,7 @@ class WatchLane:
         self._shown: dict[int, Sequence[State]] = {}
         self._remember_at = 0.0
         self._prune_at = 0.0
+        self._drops_at = 0.0
 
     def change(self, monitors: Sequence[Monitor]) -> None:
         """Ask these from now on; the county forgets the state of what is gone."""
@@ -84,6 +89,9 @@ class WatchLane:
             self._prune_at = now.monotonic + PRUNE_SECONDS
             self._outbox.prune(now.wall.timestamp())
             journal.prune(self._outbox.database, now.wall.timestamp())
+        if self._outbox.drops_untold and now.monotonic >= self._drops_at:
+            self._drops_at = now.monotonic + DROPS_SECONDS
+            self._outbox.take_drops().add_done_callback(self._tell_drops)
 
     def announce(self, event: Event) -> None:
         """Deliver an event of the agent itself."""
@@ -115,6 +123,25 @@ class WatchLane:
         if name not in self.failed:
             self.failed.add(name)
             log.error("monitor failed", monitor=name, exc_info=error)
+
+    def _tell_drops(self, taken: "Future[list[Drops]]") -> None:
+        if taken.exception() is not None:
+            self._outbox.drops_untold = True
+            return
+        events = []
+        for one in taken.result():
+            data = AgentEventData(
+                what="dropped",
+                dropped_count=one.count,
+                dropped_epoch=one.epoch,
+                dropped_first=one.first,
+                dropped_last=one.last,
+                dropped_kinds=one.kinds,
+            )
+            events.append(Event(subject="agent", time=self._clock.now(), data=data))
+            log.error("events dropped", store=self._outbox.database.path.name, **vars(one))
+        if events:
+            self._deliver(events, [])
 
     def _deliver(self, events: Sequence[Event], readings: Sequence[Reading]) -> None:
         rows = [

@@ -163,12 +163,22 @@ class AgentEventData(EventData):
     """The agent about itself."""
 
     kind = "agent"
-    what: Literal["started", "missed_run", "reloaded", "reload_refused"]
+    what: Literal["started", "missed_run", "reloaded", "reload_refused", "dropped"]
     causes: tuple[Cause, ...] = ()
     void_from: int | None = Field(
         default=None, description="with `started`: first sequence number that was never used"
     )
     void_to: int | None = None
+    dropped_count: int | None = Field(
+        default=None,
+        description="with `dropped`: how many events were given up undelivered for want of room",
+    )
+    dropped_epoch: str | None = Field(default=None, description="epoch of their numbers")
+    dropped_first: int | None = Field(
+        default=None, description="lowest of their numbers; not all up to the highest are lost"
+    )
+    dropped_last: int | None = None
+    dropped_kinds: dict[str, int] | None = Field(default=None, description="how many of each kind")
 
 
 EVENTS: tuple[type[EventData], ...] = (

@@ -12,6 +12,7 @@ from typing import TypeVar
 import structlog
 
 from agent.liveness import Beat
+from agent.store.checkpoints import LAST_RESORT_PAGES
 from agent.store.salvage import salvage
 
 T = TypeVar("T")
@@ -116,6 +117,7 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={LAST_RESORT_PAGES}")
             page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count={self._max_bytes // page_bytes}")
             _check(connection)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from agent.store import room
 from agent.store.database import Database
 from agent.store.numbers import Numbers, Reserved, read_meta, write_meta
+from agent.store.room import Drops
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -30,6 +32,8 @@ CREATE INDEX IF NOT EXISTS message_stream ON message(epoch, seq);
 """
 JOURNAL_SECONDS = 30 * 86_400
 UNSAVED_MAX = 10_000
+# A month of a school's ordinary events many times over; see `room`.
+CAP_BYTES = 128 << 20
 
 
 class Lane(IntEnum):
@@ -73,15 +77,23 @@ _WAITING = (
 class Outbox:
     """The events of one stream in one database. Called on any thread; nothing here blocks."""
 
-    def __init__(self, database: Database, stream: str) -> None:
+    def __init__(self, database: Database, stream: str, *, cap_bytes: int = CAP_BYTES) -> None:
         self.database = database
+        self._cap_bytes = cap_bytes
+        self._taken_bytes = 0
         self.numbers = Numbers(stream)
         self._lock = threading.Lock()
         self._unsaved: dict[str, Row] = {}
         # How messages ended (confirmed at, or refused because), until the disk has noted it.
         self._ended: dict[str, tuple[float | None, str | None]] = {}
         self._disk_refuses = False
+        # Read from the disk and not confirmed: may be on its way.
+        self._out: set[str] = set()
+        # How many events were given up since the start, and whether some are still to be told of.
         self.dropped = 0
+        self.drops_untold = False
+        # Given up because not even memory could hold it, until the disk has noted it.
+        self._forgotten: list[Drops] = []
 
     def start(self, *, timeout: float = 5.0) -> None:
         """Read where the stream stands; a disk that hangs is not waited for longer than that."""
@@ -115,10 +127,12 @@ class Outbox:
         """
         with self._lock:
             for row in rows:
-                if len(self._unsaved) >= UNSAVED_MAX:
-                    self.dropped += 1
-                else:
+                if len(self._unsaved) < UNSAVED_MAX:
                     self._unsaved[row.id] = row
+                else:
+                    self.dropped += 1
+                    lost = room.lost_with(row.epoch, row.seq, row.topic, row.body)
+                    self._forgotten = room.joined([*self._forgotten, *lost])
         return self._flush(also)
 
     @property
@@ -139,6 +153,8 @@ class Outbox:
                     rows.append(row_of(values, durable=self.database.durable))
                     if len(rows) >= limit:
                         break
+            with self._lock:
+                self._out.update(row.id for row in rows)
             return rows
 
         return self.database.submit(read)
@@ -147,6 +163,7 @@ class Outbox:
         """Note the broker's confirmation; the rows stay as journal."""
         with self._lock:
             self._ended.update(dict.fromkeys(ids, (at, None)))
+            self._out.difference_update(ids)
         return self._flush()
 
     def replay(self, epoch: str, first: int, last: int) -> "Future[int]":
@@ -168,6 +185,7 @@ class Outbox:
         """Set a message aside that the broker will not take, so that it blocks no other."""
         with self._lock:
             self._ended[row_id] = (None, reason)
+            self._out.discard(row_id)
         return self._flush()
 
     def counts(self) -> "Future[dict[str, int]]":
@@ -182,6 +200,11 @@ class Outbox:
 
         return self.database.submit(read)
 
+    def take_drops(self) -> "Future[list[Drops]]":
+        """Take what was given up since it was last told; it is told once its event is stored."""
+        self.drops_untold = False
+        return self.database.submit(room.take)
+
     def prune(self, now: float) -> "Future[None]":
         """Delete what was confirmed, or came into being and was refused, more than 30 days ago."""
 
@@ -191,12 +214,15 @@ class Outbox:
                 " WHERE acked_at < :then OR (refused IS NOT NULL AND created_at < :then)",
                 {"then": now - JOURNAL_SECONDS},
             )
+            self._taken_bytes = room.taken_bytes(db)
 
         return self.database.submit(write)
 
     def _load(self, db: sqlite3.Connection) -> Reserved:
         epoch = str(read_meta(db, "epoch", self.numbers.epoch))
         write_meta(db, "epoch", epoch)
+        self._taken_bytes = room.taken_bytes(db)
+        self.drops_untold = room.untold(db)
         newest = db.execute("SELECT max(seq) FROM message WHERE epoch=?", (epoch,)).fetchone()[0]
         return self.numbers.load(db, epoch, newest or 0)
 
@@ -204,11 +230,17 @@ class Outbox:
         """Write all that the disk does not know yet, as it is when the disk comes to it."""
         rows: list[Row] = []
         ended: dict[str, tuple[float | None, str | None]] = {}
+        # In bytes what the rows take and what was freed for them, and how many events that cost.
+        changed = [0, 0, 0]
+        forgotten: list[Drops] = []
 
         def write(db: sqlite3.Connection) -> None:
             with self._lock:
                 rows.extend(self._unsaved.values())
                 ended.update(self._ended)
+                out = set(self._out)
+                forgotten.extend(self._forgotten)
+                self._forgotten = []
             db.executemany(_INSERT, [_values(row) for row in rows])
             db.executemany(
                 "UPDATE message SET acked_at=coalesce(?, acked_at), refused=? WHERE id=?",
@@ -216,17 +248,30 @@ class Outbox:
             )
             if also is not None:
                 also(db)
+            if forgotten:
+                room.note(db, forgotten)
+            if any(room.tells(row.topic, row.body) for row in rows):
+                room.told(db)
+            changed[0] = sum(len(row.body) + room.ROW_BYTES for row in rows)
+            surplus = self._taken_bytes + changed[0] - self._cap_bytes
+            if surplus > 0:
+                surplus += int(room.FREED_SHARE * self._cap_bytes)
+                changed[1:] = room.make_room(db, surplus, out)
 
         def written(done: "Future[None]") -> None:
             with self._lock:
                 self._disk_refuses = done.exception() is not None
                 if self._disk_refuses:
+                    self._forgotten = room.joined([*forgotten, *self._forgotten])
                     return
                 for row in rows:
                     self._unsaved.pop(row.id, None)
                 for row_id, how in ended.items():
                     if self._ended.get(row_id) == how:
                         del self._ended[row_id]
+                self._taken_bytes += changed[0] - changed[1]
+                self.dropped += changed[2]
+                self.drops_untold = self.drops_untold or changed[2] > 0 or bool(forgotten)
 
         future = self.database.submit(write)
         future.add_done_callback(written)

@@ -182,6 +182,7 @@ SENTENCES: Mapping[str, str] = {
     "agent.disk_refuses": "the disk takes no data; events are in memory only: check its free space{detail}",
     "agent.disk_slow": "the disk has not answered for long{detail}",
     "agent.broker_cuts": "the county's broker keeps ending connections it has just accepted{detail}: another box with the same county and site id (a copied disk image?) throws this one out, or the broker keeps restarting; look for the second box first",
+    "agent.events_dropped": "the outbox was full and events had to be given up{detail}, alarms not: restore the connection to the county",
     "agent.selftest_failed": "the round trip through the county's broker failed, what is sent may reach nobody{detail}: check at the broker the site's right to read and write reply/selftest, then its bridge",
     "selftest.not_readable": "the broker does not let us read reply/selftest",
     "selftest.not_writable": "the broker does not let us write reply/selftest",

@@ -182,6 +182,7 @@ SENTENCES: Mapping[str, str] = {
     "agent.disk_refuses": "磁盘写不进去，事件只在内存里：请检查磁盘空间{detail}",
     "agent.disk_slow": "磁盘长时间没有响应{detail}",
     "agent.broker_cuts": "县平台服务器反复断开刚刚接受的连接{detail}：可能另有一台主机使用相同的县和学校标识（例如复制的系统盘），也可能是服务器反复重启；请先查找第二台主机",
+    "agent.events_dropped": "待发事件存储已满，部分事件被放弃{detail}，报警不受影响：请恢复与县平台的连接",
     "agent.selftest_failed": "县平台往返测试失败，发出的消息可能无人收到{detail}：请先检查服务器上本站对 reply/selftest 的读写权限，再检查服务器的桥接",
     "selftest.not_readable": "服务器不允许读 reply/selftest",
     "selftest.not_writable": "服务器不允许写 reply/selftest",

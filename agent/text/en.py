@@ -246,6 +246,7 @@ SENTENCES = {
     "event.agent.started": "the agent has started",
     "event.agent.reloaded": "new settings are in force",
     "event.agent.reload_refused": "new settings were not taken; the old ones stay in force",
+    "event.agent.dropped": "{dropped_count} events between numbers {dropped_first} and {dropped_last} were given up, there was no room to keep them",
     "event.agent.missed_run": "a scheduled run was missed",
     "mark.test": "test",
     "mark.late": "late",

@@ -235,6 +235,7 @@ SENTENCES = {
     "event.agent.started": "程序已启动",
     "event.agent.reloaded": "新设置已生效",
     "event.agent.reload_refused": "新设置未采用，旧设置继续有效",
+    "event.agent.dropped": "存储空间不足，编号 {dropped_first} 到 {dropped_last} 之间有 {dropped_count} 条事件被放弃",
     "event.agent.missed_run": "有定时任务未能执行",
     "mark.test": "测试",
     "mark.late": "补报",

@@ -27,7 +27,7 @@ from agent.policy import WiredButton
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.database import Database
-from agent.store.outbox import SCHEMA, Outbox, Row
+from agent.store.outbox import CAP_BYTES, SCHEMA, Outbox, Row
 from agent.watch_lane import WatchLane
 from drivers.readings import ContactsReading, ReaderReading, Reading, Reason
 from tests.alarm_bench import equipment
@@ -93,14 +93,16 @@ class Broken(Sound):
 class Desk:
     """A watch lane with a broken and a sound monitor; what it would send is kept."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, cap_bytes: int = CAP_BYTES) -> None:
         self.broken = Broken()
         self.board = StateBoard(CLOCK)
         self.states: list[str] = []
         self.stored = 0
         beat = Beat("store", CLOCK, 10)
         self.outbox = Outbox(
-            Database(directory / "e.db", (SCHEMA + journal.SCHEMA,), beat), "event"
+            Database(directory / "e.db", (SCHEMA + journal.SCHEMA,), beat),
+            "event",
+            cap_bytes=cap_bytes,
         )
         self.outbox.start()
         composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
