@@ -3,6 +3,8 @@ BIN := .venv/bin
 DEBIAN_PACKAGES := curl systemd strace mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
+SUBSCRIBER_PACKAGES := nodejs zabbix-agent2
+
 MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 
 CONTAINER_PACKAGES := mmdebstrap systemd-container e2fsprogs
@@ -10,7 +12,7 @@ WHEELS := dist/wheels
 
 BENCHES := alarm cameras footprint nfc modem_lines outbox
 
-.PHONY: help venv debian test check deep contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
+.PHONY: help venv debian test check deep chaos contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,9 +37,11 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests (two at a time:
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -m "not deep" -n 2 --dist loadfile
+	$(PY) -m pytest -m "not deep" -n 2 --dist worksteal
 
 deep: venv ## the long forms of the tests
+	@sh tests/install-strangers.sh $(SUBSCRIBER_PACKAGES)
+	npm install --silent --ignore-scripts --no-audit --no-fund --prefix build/node-red node-red@4
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)
@@ -64,6 +68,9 @@ bench: $(BENCHES:%=bench-%) ## every benchmark, one JSON line a figure
 
 $(BENCHES:%=bench-%): bench-%: venv ## (bench-alarm and so on: one of them)
 	@$(PY) -m tests.benchmarks.$*
+
+chaos: venv ## ten minutes of kills, cuts, full disks and spoilt stores; nothing may be missing (CHAOS_SECONDS=n)
+	@$(PY) -m tests.chaos
 
 contract: venv ## write docs/contract anew from the models
 	$(PY) -m agent.county.asyncapi docs/contract

@@ -3,9 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,6 +11,7 @@ from typing import Literal, TypeVar
 import structlog
 
 from agent.alarm_lane import AlarmLane
+from agent.broker_login import NOBODY, broker_login
 from agent.clock import clock_quality
 from agent.command_desk import CommandDesk
 from agent.control.protocol import CommandError
@@ -22,11 +21,11 @@ from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import Event, State
 from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
+from agent.county.online import Link
 from agent.county.publisher import STATUS_SECONDS, Publisher
-from agent.county.session import Login
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics
-from agent.credentials import CredentialError, Credentials
+from agent.credentials import Credentials
 from agent.duties import duty_states
 from agent.equipment import Equipment
 from agent.findings import Cause, Verdict
@@ -36,16 +35,18 @@ from agent.inventory import inventory, not_fitted
 from agent.liveness import Liveness
 from agent.loop import Loop
 from agent.monitors.alarm import AlarmMonitor
+from agent.published import FACT, Published
+from agent.recall import recall
 from agent.scheduler import Scheduler
 from agent.self_report import SelfReport
 from agent.settings import SiteSettings
 from agent.settings_source import Loaded, SettingsSource
 from agent.states import StateBoard
-from agent.store import journal
 from agent.store.alarms import AlarmStore
 from agent.store.checkpoints import Checkpoints
 from agent.store.database import Database
-from agent.store.outbox import SCHEMA, Outbox
+from agent.store.formats import ALARM_FORMATS, EVENT_FORMATS
+from agent.store.outbox import Outbox
 from agent.supervision import Supervision
 from agent.watch_lane import WatchLane
 from drivers.base import Clock
@@ -53,19 +54,10 @@ from drivers.readings import Reading
 
 ALARM_TICK_SECONDS = 0.25
 WATCH_TICK_SECONDS = 1.0
-RESTORE_SECONDS = 3.0
 # Longer than any disk that works needs; nobody watches the buttons meanwhile.
 STORE_SECONDS = 2.0
-# Enough for the tours of yesterday and today, and for the last nightly survey.
-RESTORED = {"scan": timedelta(days=3), "day_map": timedelta(days=3)}
-
-# What the stores are made of, format by format; see Database.
-ALARM_FORMATS = (SCHEMA,)
-EVENT_FORMATS = (SCHEMA + journal.SCHEMA,)
 # What a reload waits for each loop to take the new settings.
 RELOAD_SECONDS = 3.0
-# What a broker is told when there is nobody to log in as; it is then never called.
-NOBODY = Login("", None, None)
 
 T = TypeVar("T")
 
@@ -100,15 +92,18 @@ class App:
             folder.mkdir(parents=True, exist_ok=True)
         self._scheduler = Scheduler(site.site.zone, self._missed_run)
         self._equipment = Equipment(site, credentials, clock, self._scheduler)
-        login, login_problems = self._login(site)
+        login, login_problems = broker_login(site, credentials)
         self._problems = [*loaded.problems, *self._equipment.problems, *login_problems]
 
-        self._alarm_store = AlarmStore(self._database(folder / "alarms.db", ALARM_FORMATS))
-        self._events = Outbox(self._database(folder / "events.db", EVENT_FORMATS), "event")
+        alarms = self._database(folder / "alarms.db", ALARM_FORMATS)
+        self._alarm_store = AlarmStore(alarms, cap_bytes=site.state.outbox_max_bytes)
+        events = self._database(folder / "events.db", EVENT_FORMATS)
+        self._events = Outbox(events, "event", cap_bytes=site.state.outbox_max_bytes)
         self._outboxes = outboxes = (self._alarm_store.outbox, self._events)
         topics = Topics(site.site.county, site.site.id)
         self._composer = Composer(topics, clock, partial(clock_quality, clock))
         self._status = SiteStatus(self._composer, outboxes, inventory(site), clock)
+        self._status.certificate.change(login.tls if login else None)
         self._publisher = Publisher(
             site.broker.addresses if site.broker and login else (),
             login or NOBODY,
@@ -143,7 +138,7 @@ class App:
         checkpoints = Checkpoints([one.database.path for one in self._outboxes])
         checkpoints.start()
         self._stop_order.append(checkpoints.stop)
-        self._restore(None)
+        told = self._restore(None)
 
         shared = (self._composer, self._publisher, self._board, self._clock)
         self._watch = WatchLane(
@@ -152,6 +147,7 @@ class App:
             *shared,
             self._own_states,
             self._equipment.remember,
+            self._published(told.get(FACT, "")),
         )
         self._watch.announce(self._started())
         signs = Guard(_signs(self._site))
@@ -178,10 +174,11 @@ class App:
             self._watch.announce,
             {"alarm": self._alarm_store.outbox, "event": self._events},
             self._say_all_again,
+            lambda: self._report.diagnosis(self._board.newest()),
             self._clock,
         )
         self._publisher.on_command = self._desk.receive
-        understood = verbs(alarm, alarm_loop, self._board, self.reload)
+        understood = verbs(alarm, alarm_loop, self._board, self.reload, self._link)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:
@@ -214,6 +211,15 @@ class App:
             "unknown": sum(one is Verdict.UNKNOWN for one in verdicts),
             "online": "yes" if self._publisher.connected else "no",
         }
+
+    def _link(self) -> Link:
+        return Link(
+            broker=self._publisher.address,
+            protocol=self._status.protocol,
+            trusted=self._publisher.trusted,
+            detail=self._status.self_test_detail,
+            cut_short=self._publisher.cut_short,
+        )
 
     def stop(self) -> None:
         """Stop in reverse; one part that fails to stop does not keep the others."""
@@ -278,12 +284,13 @@ class App:
         self._asked(self._watch_loop, lambda: self._watch.change(self._equipment.monitors))
         self._equipment.start("watch", self._watch_loop.post)
         self._desk.change(self._command_guard(site))
-        login, login_problems = self._login(site)
+        login, login_problems = broker_login(site, self._credentials)
         self._problems[:] = [*self._equipment.problems, *login_problems]
         self._site, self._left_out = site, frozenset()
         self._report.last_good = ""
         self._report.can_be_acknowledged = _can_be_acknowledged(site)
         self._status.inventory = inventory(site)
+        self._status.certificate.change(login.tls if login else None)
         self._publisher.change(
             site.broker.addresses if site.broker and login else (),
             login or NOBODY,
@@ -314,16 +321,6 @@ class App:
         self._board.forget_sent()
         self._publisher.say_again()
 
-    def _login(self, site: SiteSettings) -> tuple[Login | None, Sequence[str]]:
-        """Return who we are to the broker, or why it cannot be spoken to."""
-        reference = site.broker.password if site.broker is not None else None
-        try:
-            password = self._credentials.resolve(reference) if reference is not None else None
-        except CredentialError as error:
-            return None, [str(error)]
-        client_id = f"{site.site.county}-{site.site.id}"
-        return Login(client_id, site.broker_username, password), []
-
     def _database(self, path: Path, formats: Sequence[str]) -> Database:
         return Database(path, formats, self.liveness.beat(f"store {path.stem}"))
 
@@ -339,32 +336,23 @@ class App:
         self._stop_order.append(loop.stop)
         return loop
 
-    def _restore(self, told: Mapping[str, str] | None) -> None:
+    def _published(self, remembered: str) -> Published:
+        complete = not self._left_out
+        return Published(
+            self._board, remembered, lambda: self._publisher.trusted, complete=complete
+        )
+
+    def _restore(self, told: Mapping[str, str] | None) -> Mapping[str, str]:
         """Give the new monitors what was known before them; without it they start afresh.
 
-        `told` is what the old ones remember; None: the disk says.
+        `told` is what the old ones remember; None: the disk says. Returns all that is remembered.
         """
-        database, now = self._events.database, self._clock.now()
-        until = self._clock.monotonic() + RESTORE_SECONDS
-        scans, day_maps = (
-            self._read(journal.since(database, kind, (now - reach).timestamp()), [], until)
-            for kind, reach in RESTORED.items()
-        )
-        if told is None:
-            told = self._read(journal.remembered(database), dict[str, str](), until)
+        known = recall(self._events.database, self._clock, told)
         try:
-            self._equipment.restore(scans, day_maps, told)
+            self._equipment.restore(known.scans, known.day_maps, known.facts)
         except Exception:
             log.exception("nothing restored: the monitors start afresh", component="journal")
-
-    def _read(self, found: "Future[T]", otherwise: T, until: float) -> T:
-        try:
-            return found.result(max(0.0, until - self._clock.monotonic()))
-        except FutureTimeoutError:
-            log.error("journal not read in time", component="journal")
-        except Exception as error:  # noqa: BLE001 - whatever the disk did, the agent starts
-            log.error("journal unreadable", component="journal", error=str(error))
-        return otherwise
+        return known.facts
 
     def _own_states(self) -> list[State]:
         duties = duty_states(self._board.verdicts, not_fitted(self._site), self._left_out)

@@ -7,9 +7,11 @@ import structlog
 
 from agent.alarm_lane import AlarmLane
 from agent.county.commands import (
+    VALID_SECONDS,
     AckCommand,
     AnyCommand,
     CommandGuard,
+    DiagCommand,
     RefusedError,
     ReplayCommand,
     TestCommand,
@@ -41,10 +43,12 @@ class CommandDesk:
         announce: Callable[[Event], None],
         streams: Mapping[str, Outbox],
         resync: Callable[[], None],
+        diagnosis: Callable[[], Mapping[str, object]],
         clock: Clock,
     ) -> None:
-        """`resync` has `about` and every state sent again."""
+        """`resync` has `about` and every state sent again; `diagnosis` is what `diag` answers."""
         self._streams = streams
+        self._diagnosis = diagnosis
         self._resync = resync
         self._guard = guard
         self._topics = topics
@@ -53,6 +57,7 @@ class CommandDesk:
         self._publisher = publisher
         self._announce = announce
         self._clock = clock
+        self._obeyed: dict[str, float] = {}
         self._minute = 0.0
         self._count = 0
 
@@ -76,11 +81,24 @@ class CommandDesk:
             asked = self._alarm_loop.ask(lambda: self._carry_out(command, by=f"key:{key}"))
             about = {"incident": command.data.incident} if isinstance(command, AckCommand) else {}
             asked.add_done_callback(lambda done: self._done(command, key, done, about))
+        elif self._repeated(command):
+            self._finish(command, key, "command.repeated")
         elif isinstance(command, ReplayCommand):
             self._replay(command, key)
+        elif isinstance(command, DiagCommand):
+            self._finish(command, key, "command.done", **self._diagnosis())
         else:
             self._resync()
             self._finish(command, key, "command.done")
+
+    def _repeated(self, command: AnyCommand) -> bool:
+        """Tell whether a command has been obeyed already: somebody may have recorded it."""
+        now = self._clock.monotonic()
+        # Twice as long as a time may be off: then it is refused for that.
+        self._obeyed = {one: at for one, at in self._obeyed.items() if now - at < 2 * VALID_SECONDS}
+        repeated = command.id in self._obeyed
+        self._obeyed[command.id] = now
+        return repeated
 
     def _carry_out(self, command: AckCommand | TestCommand, *, by: str) -> str:
         if isinstance(command, AckCommand):

@@ -77,17 +77,27 @@ class Credentials:
 
     def resolve(self, reference: SecretReference) -> SecretStr:
         """Read the secret. Raises CredentialError, which costs the device that needs it."""
-        if reference.file is not None:
-            path = Path(reference.file)
-        elif self._directory is None:
-            raise CredentialError("credential.no_directory", name=str(reference.credential))
-        else:
-            path = self._directory / f"{FOLDER}_{reference.credential}"
-            if not path.exists():
-                path = self._directory / str(reference.credential)
+        path = self._place(reference)
         secret = _text(_content(path), path)
         self.redactor.add(secret)
         return SecretStr(secret)
+
+    def path(self, reference: SecretReference) -> Path:
+        """Return where a secret lies that a library reads by itself, such as a private key.
+
+        Raises CredentialError when it is not there or others can read it.
+        """
+        path = self._place(reference)
+        _content(path)
+        return path
+
+    def _place(self, reference: SecretReference) -> Path:
+        if reference.file is not None:
+            return Path(reference.file)
+        if self._directory is None:
+            raise CredentialError("credential.no_directory", name=str(reference.credential))
+        path = self._directory / f"{FOLDER}_{reference.credential}"
+        return path if path.exists() else self._directory / str(reference.credential)
 
 
 def _content(path: Path) -> bytes:

@@ -1,13 +1,14 @@
 """The agent about itself: its stores, its disk, its settings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from agent import __version__
 from agent.county.contract import State
 from agent.county.site_status import SiteStatus
 from agent.county.state_data import AgentState, OwnFigures
-from agent.findings import Cause, Verdict
+from agent.county.tls import WARNING_DAYS
+from agent.findings import Cause, Verdict, worst
 from agent.liveness import Liveness
 from agent.store.outbox import Outbox
 
@@ -64,6 +65,27 @@ class SelfReport:
             ),
         )
 
+    def _certificate(self) -> list[tuple[str, str]]:
+        certificate = self._status.certificate
+        days = certificate.days_left
+        if certificate.expected and (days is None or days < 0):
+            return [("agent.certificate_expired", "")]
+        if days is not None and days <= WARNING_DAYS:
+            return [("agent.certificate_expires", str(days))]
+        return []
+
+    def diagnosis(self, states: Collection[State]) -> dict[str, object]:
+        """Return what the county's `diag` is answered: verdicts by kind, what is wrong by code."""
+        verdicts: dict[str, dict[str, str]] = {}
+        causes: dict[str, list[str]] = {}
+        for state in states:
+            verdicts.setdefault(state.data.kind, {})[state.id] = state.data.verdict
+            if state.data.causes:
+                name = f"{state.data.kind}/{state.id}"
+                causes[name] = [cause.code for cause in state.data.causes]
+        overall = worst(state.data.verdict for state in states)
+        return {"verdict": overall, "verdicts": verdicts, "causes": causes}
+
     def _durable(self, outbox: Outbox) -> bool:
         hangs = any(outbox.database.path.name in what for what in self._slow())
         return outbox.database.durable and not outbox.unsaved and not hangs
@@ -89,6 +111,7 @@ class SelfReport:
             causes.append(("agent.refused_by_broker", str(self._status.refused)))
         if self._status.self_test == "failed":
             causes.append(("agent.selftest_failed", self._status.self_test_detail))
+        causes += self._certificate()
         if cuts := self.cut_short():
             causes.append(("agent.broker_cuts", str(cuts)))
         if self.last_good:

@@ -19,6 +19,8 @@ from agent.policy import (
 )
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
+    BROKER_PORT,
+    BROKER_TLS_PORT,
     AbsolutePath,
     CountyPublicKey,
     Host,
@@ -28,7 +30,9 @@ from agent.settings_types import (
     Tag,
     Text,
     Zone,
+    host_and_port,
 )
+from agent.store.outbox import CAP_BYTES
 from drivers.base import DeviceSettings
 from drivers.nfc.pn532 import Pn532Settings
 from drivers.recorder.hikvision import HikvisionSettings
@@ -66,6 +70,11 @@ class StateSettings(DeviceSettings):
     """[state]: where the databases, the login budget and the references live."""
 
     directory: AbsolutePath = DEFAULT_STATE_DIRECTORY
+    outbox_max_bytes: int = Field(
+        default=CAP_BYTES,
+        ge=16 << 10,
+        description="what alarms and what all other events may take on disk, each; alarms are kept",
+    )
 
 
 class ControlSettings(DeviceSettings):
@@ -85,6 +94,7 @@ class Commands(DeviceSettings):
     """[commands]: which signed commands of the county are obeyed besides `ack`."""
 
     ack: bool = True
+    diag: bool = False
     replay: bool = False
     resync: bool = False
     test: bool = False
@@ -95,6 +105,18 @@ class Commands(DeviceSettings):
         return frozenset(verb for verb in VERBS if getattr(self, verb))
 
 
+class BrokerTls(DeviceSettings):
+    """[broker.tls]: files in PEM; they may be renewed under a running agent."""
+
+    ca: AbsolutePath | None = Field(
+        default=None, description="who signs the brokers' certificates; default: whom Debian trusts"
+    )
+    certificate: AbsolutePath | None = Field(
+        default=None, description="the site's own; its common name is the site's id"
+    )
+    key: SecretReference | None = Field(default=None, description="private key of `certificate`")
+
+
 class BrokerSettings(DeviceSettings):
     """[broker]: the county's brokers, tried in turn."""
 
@@ -102,12 +124,14 @@ class BrokerSettings(DeviceSettings):
     status_seconds: float = Field(default=60, ge=1, le=3600)
     username: Text | None = Field(default=None, description="default: the site's id")
     password: SecretReference | None = None
+    tls: BrokerTls | None = None
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """The hosts as (host, port), in the order to try them."""
-        pairs = (host.rpartition(":") for host in self.hosts)
-        return tuple((host.strip("[]"), int(port)) for host, _, port in pairs)
+        default = BROKER_PORT if self.tls is None else BROKER_TLS_PORT
+        pairs = (host_and_port(host, default) for host in self.hosts)
+        return tuple((host.strip("[]"), int(port)) for host, port in pairs)
 
 
 class NfcReader(Pn532Settings):

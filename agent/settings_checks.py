@@ -39,6 +39,11 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     """
     if "broker" not in present:
         yield Problem(code="config.missing_section", params={"key": "broker"}, path=("broker",))
+    tls = site.broker.tls if site.broker is not None else None
+    if tls is not None and (tls.certificate is None) != (tls.key is None):
+        missing = "certificate" if tls.certificate is None else "key"
+        path: KeyPath = ("broker", "tls")
+        yield Problem(code="config.tls_pair", params={"missing": missing}, path=path)
     yield from _unique("config.id_twice", _ids(site))
     yield from _unique("config.port_twice", _ports(site))
     yield from _buses(site)

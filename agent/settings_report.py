@@ -42,6 +42,8 @@ def secret_references(site: SiteSettings) -> Iterator[tuple[KeyPath, str | None,
     """Yield every secret the settings need, with its place and the device that needs it."""
     if site.broker is not None and site.broker.password is not None:
         yield ("broker", "password"), None, site.broker.password
+    if site.broker is not None and site.broker.tls is not None and site.broker.tls.key is not None:
+        yield ("broker", "tls", "key"), None, site.broker.tls.key
     for index, recorder in enumerate(site.recorder):
         yield ("recorder", index, "password"), recorder.id, recorder.password
 
@@ -55,7 +57,8 @@ def _secrets(
         if reference.file is None:
             continue
         try:
-            credentials.resolve(reference)
+            # A private key has many lines and is read by the library that needs it.
+            credentials.path(reference) if path[-1] == "key" else credentials.resolve(reference)
         except CredentialError as error:
             cause = error.cause
             if cause.code in _ELSEWHERE:
@@ -101,7 +104,10 @@ def _notes(site: SiteSettings) -> Iterator[Cause]:
     for duty in UNMEASURED_DUTIES:
         if site.not_fitted.reason(duty) is None:
             yield Cause(code="config.note_unmeasured", params={"duty": duty})
-    if site.broker is not None and site.broker.password is None:
+    if site.broker is not None and site.broker.tls is None:
+        yield Cause(code="config.note_in_the_clear")
+    certificate = site.broker.tls.certificate if site.broker and site.broker.tls else None
+    if site.broker is not None and site.broker.password is None and certificate is None:
         yield Cause(code="config.note_no_password")
     for button in site.panic_buttons:
         if button.wiring == "no":

@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from agent.county.commands import public_key
 from drivers.base import DeviceSettings
 
-DEFAULT_BROKER_PORT = 1883
+# As registered with IANA: mqtt and secure-mqtt.
+BROKER_PORT, BROKER_TLS_PORT = 1883, 8883
 
 _ID = re.compile(r"[a-z0-9-]{1,32}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
@@ -39,14 +40,18 @@ def _checked_host(value: str) -> str:
     return value
 
 
-def _checked_host_port(value: str) -> str:
+def host_and_port(value: str, default: int) -> tuple[str, str]:
+    """Split `host:port`; of an IPv6 address the port follows its brackets."""
     host, colon, port = value.rpartition(":")
-    if not colon or value.endswith("]"):
-        host, port = value, str(DEFAULT_BROKER_PORT)
+    return (host, port) if colon and not value.endswith("]") else (value, str(default))
+
+
+def _checked_host_port(value: str) -> str:
+    host, port = host_and_port(value, BROKER_PORT)
     good_port = port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535
     if _HOST.fullmatch(host) is None or not good_port:
         raise PydanticCustomError("bad_host_port", "not host:port")
-    return f"{host}:{port}"
+    return value
 
 
 def _checked_tag(value: str) -> str:

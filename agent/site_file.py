@@ -25,6 +25,7 @@ _DEVICES = (
     "recorder",
 )
 _PARTS = ("button", "contact", "output", "channel")
+_BROKER_KEYS = ((), ("hosts",), ("status_seconds",), ("username",), ("password",))
 # The standard reader's own words (tomllib of Python 3.11); anything else is `toml.invalid`.
 _SYNTAX = {
     "Expected '=' after a key": "toml.no_equals",
@@ -230,6 +231,8 @@ def _unit(path: KeyPath) -> KeyPath:
     """Return the smallest part of the file that can be left out to be rid of what is at `path`."""
     if len(path) >= 4 and path[0] in _DEVICES and path[2] in _PARTS and isinstance(path[3], int):
         return path[:4]
+    if path[:1] == ("broker",) and path[1:2] not in _BROKER_KEYS:
+        return path[:1]  # without [broker.tls], misspelt or not, the login would go in the clear
     return path[:2]
 
 

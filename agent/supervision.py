@@ -1,7 +1,9 @@
 """The agent's eye on itself: memory, threads, descriptors, workers, late loops, hung drivers."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import psutil
@@ -91,6 +93,7 @@ class Supervision:
         if memory is not None and memory > self._limit:
             log.error("too much memory; camera workers restarted", bytes=memory)
             self._workers.restart_workers()
+        _name_threads()
         own = psutil.Process()
         self.figures = OwnFigures(
             memory_bytes="unknown" if memory is None else memory,
@@ -99,6 +102,15 @@ class Supervision:
             worker_restarts=self._workers.worker_restarts,
             longest_loop_delay_seconds=round(self._liveness.longest_delay(), 3),
         )
+
+
+def _name_threads() -> None:
+    """Have the kernel show our names of the threads, in `top -H` and in a stack trace."""
+    for thread in threading.enumerate():
+        with contextlib.suppress(OSError):
+            comm = Path(f"/proc/self/task/{thread.native_id}/comm")  # proc(5); 15 bytes are kept
+            if thread is not threading.main_thread():
+                comm.write_text(thread.name[:15], encoding="ascii", errors="replace")
 
 
 def _memory_bytes() -> int | None:

@@ -11,6 +11,7 @@ from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant, Monitor
+from agent.published import FACT, Published
 from agent.states import StateBoard
 from agent.store import journal
 from agent.store.outbox import Lane, Outbox, Row
@@ -22,8 +23,9 @@ from drivers.readings import Reading
 JOURNALLED = frozenset({"scan", "day_map"})
 REMEMBER_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
-# Events given up for want of room are told together, so that telling does not fill it.
-DROPS_SECONDS = 60.0
+# Events given up for want of room are told together, so that telling does not fill it: when no
+# more were for a while, or after a minute.
+DROPS_QUIET_SECONDS, DROPS_SECONDS = 5.0, 60.0
 
 log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class WatchLane:
         clock: Clock,
         more_states: Callable[[], Sequence[State]],
         remember: Callable[[], Mapping[str, str]],
+        published: Published,
     ) -> None:
         self._monitors = monitors
         self._outbox = outbox
@@ -50,11 +53,14 @@ class WatchLane:
         self._clock = clock
         self._more_states = more_states
         self._remember = remember
+        self._published = published
         self.failed: set[str] = set()
         self._shown: dict[int, Sequence[State]] = {}
         self._remember_at = 0.0
         self._prune_at = 0.0
-        self._drops_at = 0.0
+        self._drops_seen = 0
+        self._drops_quiet = 0.0
+        self._drops_late: float | None = None
 
     def change(self, monitors: Sequence[Monitor]) -> None:
         """Ask these from now on; the county forgets the state of what is gone."""
@@ -63,7 +69,7 @@ class WatchLane:
         self._monitors = monitors
         after = [state for one in self._monitors for state in self._states(one, now)]
         gone = self._board.forget(before, after)
-        self._publisher.offer_states([self._composer.tombstone(*key) for key in gone])
+        self._take_away(gone)
 
     def handle(self, reading: Reading) -> None:
         """Show one reading to every monitor; store it with what it led to, in one commit."""
@@ -82,20 +88,25 @@ class WatchLane:
         states = [state for monitor in self._monitors for state in self._states(monitor, now)]
         due = self._board.due([*states, *self._more_states()])
         self._publisher.offer_states([self._composer.state(state) for state in due])
+        self._take_away(self._published.gone(now.monotonic))
         if now.monotonic >= self._remember_at:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
-            self._outbox.put((), also=journal.remember(self._remember()))
+            facts = {**self._remember(), FACT: self._published.remember()}
+            self._outbox.put((), also=journal.remember(facts))
         if now.monotonic >= self._prune_at:
             self._prune_at = now.monotonic + PRUNE_SECONDS
             self._outbox.prune(now.wall.timestamp())
             journal.prune(self._outbox.database, now.wall.timestamp())
-        if self._outbox.drops_untold and now.monotonic >= self._drops_at:
-            self._drops_at = now.monotonic + DROPS_SECONDS
+        if self._outbox.drops_untold and self._time_to_tell(now.monotonic):
+            self._drops_late = None
             self._outbox.take_drops().add_done_callback(self._tell_drops)
 
     def announce(self, event: Event) -> None:
         """Deliver an event of the agent itself."""
         self._deliver([event], [])
+
+    def _take_away(self, gone: Sequence[tuple[str, str]]) -> None:
+        self._publisher.offer_states([self._composer.tombstone(*key) for key in gone])
 
     def _asked(self, question: Callable[[Monitor], Sequence[Event]]) -> list[Event]:
         """Ask every monitor; one that fails does not silence the others."""
@@ -123,6 +134,14 @@ class WatchLane:
         if name not in self.failed:
             self.failed.add(name)
             log.error("monitor failed", monitor=name, exc_info=error)
+
+    def _time_to_tell(self, now: float) -> bool:
+        if self._outbox.dropped != self._drops_seen:
+            self._drops_seen = self._outbox.dropped
+            self._drops_quiet = now + DROPS_QUIET_SECONDS
+        if self._drops_late is None:
+            self._drops_late = now + DROPS_SECONDS
+        return now >= min(self._drops_quiet, self._drops_late)
 
     def _tell_drops(self, taken: "Future[list[Drops]]") -> None:
         if taken.exception() is not None:

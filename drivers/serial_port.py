@@ -3,6 +3,8 @@
 import contextlib
 import errno
 import fcntl
+import os
+import select
 import sys
 import termios
 from typing import Literal
@@ -21,6 +23,8 @@ _LOSSES = (OSError, termios.error, TypeError, ValueError)
 # longer than a byte, and refuses a write timeout: its reads are cut into slices of one length.
 _RFC2217 = "rfc2217://"
 _RFC2217_SLICE_SECONDS = 0.02
+
+_BITS_PER_CHARACTER = 10  # the least: with start and stop bit
 
 # A terminal server acknowledges what it is told within this, or the line to it is lost.
 ANSWER_SECONDS = 1.0
@@ -136,11 +140,32 @@ class SerialPort:
                 left = deadline - self._clock.monotonic()
                 if left <= 0:
                     break
-                if not self._sliced:
-                    port.timeout = left
-                data += port.read(size - len(data))
+                if data:
+                    # The rest is on the wire: one wait for all of it, not one for each byte.
+                    rest = (size - len(data)) * _BITS_PER_CHARACTER / self.baud
+                    self._clock.sleep(min(rest, left))
+                    left = max(0.0, deadline - self._clock.monotonic())
+                data += self._some(port, size - len(data), left)
         except _LOSSES as error:
             raise self._lost("reading", error) from error
+        return data
+
+    def _some(self, port: serial.Serial, size: int, seconds: float) -> bytes:
+        """Wait for the first bytes and return what is there.
+
+        A terminal is read directly: pyserial sets it up anew for every other timeout.
+        """
+        descriptor = port.fd if isinstance(port, serial.Serial) else None
+        if descriptor is None:
+            if not self._sliced:
+                port.timeout = seconds
+            read: bytes = port.read(size)
+            return read
+        if not select.select([descriptor], [], [], seconds)[0]:
+            return b""
+        data = os.read(descriptor, size)
+        if not data:
+            raise OSError("the device is gone")
         return data
 
     def discard_input(self) -> None:

@@ -23,6 +23,8 @@ class Broker:
         self.kind = kind or ("mosquitto" if self.mosquitto else "amqtt")
         self._directory = directory
         self._settings = settings
+        # The whole configuration, for who wants another one than ours.
+        self.conf = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -54,15 +56,17 @@ class Broker:
     def _command(self) -> list[str]:
         if self.kind == "mosquitto":
             settings = self._directory / "mosquitto.conf"
+            user = "user root\n" if os.geteuid() == 0 else ""
             # The values of the installation guide: without them messages vanish in silence.
             settings.write_text(
-                f"listener {self.port} 127.0.0.1\n"
+                self.conf + user
+                if self.conf
+                else f"listener {self.port} 127.0.0.1\n"
                 "allow_anonymous true\n"
                 f"{self._settings}\n"
                 f"persistence true\npersistence_location {self._directory}/\n"
                 "autosave_interval 5\nmax_queued_messages 200000\nmax_inflight_messages 100\n"
-                "set_tcp_nodelay true\nlog_dest none\n"
-                + ("user root\n" if os.geteuid() == 0 else "")
+                "set_tcp_nodelay true\nlog_dest none\n" + user
             )
             return [str(self.mosquitto), "-c", str(settings)]
         settings = self._directory / "amqtt.yaml"

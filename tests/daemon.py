@@ -88,7 +88,7 @@ def alarm_only(
 def with_county_key(settings: str, public: str) -> str:
     """Let a county's key be obeyed, in everything it may ask for; heads come every second."""
     settings = settings.replace("[broker]\n", "[broker]\nstatus_seconds = 1\n")
-    commands = "[commands]\ntest = true\nreplay = true\nresync = true\n"
+    commands = "[commands]\ntest = true\ndiag = true\nreplay = true\nresync = true\n"
     return f'{settings}{commands}[[county_key]]\nid = "duty-desk"\npublic = "{public}"\n'
 
 

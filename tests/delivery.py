@@ -13,11 +13,12 @@ from agent.county.state_data import HostState
 from agent.county.topics import Topics
 from agent.findings import Verdict
 from agent.liveness import Liveness
-from agent.store import outbox as outbox_module
 from agent.store.database import Database
+from agent.store.formats import ALARM_FORMATS
 from agent.store.outbox import Lane, Outbox
 
 CLOCK = SystemClock()
+ANONYMOUS = Login("school", None, None)
 INVENTORY = {
     "name": "School",
     "timezone": "Asia/Shanghai",
@@ -31,20 +32,27 @@ class Site:
     """One school's end of the line; events are made by hand."""
 
     def __init__(
-        self, directory: Path, *ports: int, status_seconds: float = STATUS_SECONDS
+        self,
+        directory: Path,
+        *ports: int,
+        status_seconds: float = STATUS_SECONDS,
+        county: str = "county",
+        site: str = "school",
+        login: Login = ANONYMOUS,
+        host: str = "127.0.0.1",
     ) -> None:
         liveness = Liveness(CLOCK)
         self.alarms = Outbox(
-            Database(directory / "alarms.db", (outbox_module.SCHEMA,), liveness.beat("a")), "alarm"
+            Database(directory / "alarms.db", ALARM_FORMATS, liveness.beat("a")), "alarm"
         )
         self.events = Outbox(
-            Database(directory / "events.db", (outbox_module.SCHEMA,), liveness.beat("e")), "event"
+            Database(directory / "events.db", ALARM_FORMATS, liveness.beat("e")), "event"
         )
-        self.composer = Composer(Topics("county", "school"), CLOCK, lambda: "ntp")
+        self.composer = Composer(Topics(county, site), CLOCK, lambda: "ntp")
         self.status = SiteStatus(self.composer, [self.alarms, self.events], INVENTORY, CLOCK)
         self.publisher = Publisher(
-            [("127.0.0.1", port) for port in ports],
-            Login("school", None, None),
+            [(host, port) for port in ports],
+            login,
             self.composer,
             self.status,
             self.alarms,
@@ -73,11 +81,18 @@ class Site:
         return row.id
 
     def event(self) -> str:
+        return self.backlog(1)[0]
+
+    def backlog(self, count: int) -> list[str]:
+        """Store so many events in one commit; return their ids."""
         event = Event(subject="agent", time=CLOCK.now(), data=AgentEventData(what="started"))
-        row = self.composer.event(event, Lane.EVENT, "event", self.events.number())
-        self.events.put([row]).result(5)
+        rows = [
+            self.composer.event(event, Lane.EVENT, "event", self.events.number())
+            for _ in range(count)
+        ]
+        self.events.put(rows).result(5)
         self.publisher.events_stored()
-        return row.id
+        return [row.id for row in rows]
 
     def state(self, uptime: float) -> None:
         data = HostState(

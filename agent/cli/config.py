@@ -12,11 +12,20 @@ from rich.console import Console
 
 from agent import settings
 from agent.cli.main import WRONG
-from agent.findings import Cause
+from agent.findings import Cause, Verdict
 from agent.settings_report import Report, report
+from agent.site_file import load_site
 from agent.text import Language, explain, language, printable, sentence
 
-USAGE = "config check FILE [--lang zh|en] [--json]"
+USAGE = "config check FILE [--lang zh|en] [--json] [--online]"
+# As `diagnose` has it: fine, something to look at, something broken.
+_STATUS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 1, Verdict.FAIL: WRONG}
+_STYLE = {
+    Verdict.OK: "green",
+    Verdict.WARN: "yellow",
+    Verdict.UNKNOWN: "yellow",
+    Verdict.FAIL: "red",
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,13 +56,20 @@ def _app(lang: Language) -> typer.Typer:
         as_json: Annotated[
             bool, typer.Option("--json", help=sentence(lang, "cli.option_json"))
         ] = False,
+        online: Annotated[
+            bool, typer.Option("--online", help=sentence(lang, "cli.option_online"))
+        ] = False,
     ) -> int:
         found = report(file)
-        if as_json:
-            print(json.dumps(_as_json(found, speak), ensure_ascii=False, indent=2))
-        else:
+        if not as_json:
             _print(found, speak)
-        return WRONG if found.problems else 0
+        answers = _ask_brokers(file, speak, quiet=as_json) if online and not found.problems else []
+        if as_json:
+            said = _as_json(found, speak) | ({"online": answers} if online else {})
+            print(json.dumps(said, ensure_ascii=False, indent=2))
+        if found.problems:
+            return WRONG
+        return max((_STATUS[Verdict(str(one["verdict"]))] for one in answers), default=0)
 
     @app.command(help=sentence(lang, "cli.config_schema"))
     def schema() -> int:
@@ -91,6 +107,21 @@ def _print(found: Report, lang: Language) -> None:
     code = "config.wrong" if found.problems else "config.fine"
     closing = sentence(lang, code, file=found.file, count=len(found.problems))
     out.print(closing, markup=False, style="red" if found.problems else "green")
+
+
+def _ask_brokers(file: Path, lang: Language, *, quiet: bool) -> list[dict[str, object]]:
+    """Call the county's brokers; print each answer as it comes."""
+    from agent.cli.online import checks  # noqa: PLC0415  # the client's library, for this alone
+
+    site = load_site(file).site
+    answers, out = list[dict[str, object]](), _printer()
+    for one in checks(site, os.environ) if site is not None else ():
+        said = printable(explain(lang, one.cause))
+        answers.append({**one.model_dump(mode="json"), "sentence": said})
+        if not quiet:
+            word = sentence(lang, f"word.{one.verdict}")
+            out.print(f"{word}  {said}", markup=False, style=_STYLE[one.verdict])
+    return answers
 
 
 def _as_json(found: Report, lang: Language) -> dict[str, object]:

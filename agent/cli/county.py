@@ -5,7 +5,7 @@ import base64
 import os
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from agent.county.commands import (
     AckCommand,
     AckData,
     Command,
+    DiagCommand,
     ReplayCommand,
     ReplayData,
     ResyncCommand,
@@ -27,6 +28,8 @@ from agent.county.commands import (
 from agent.text import language, printable, sentence
 
 REFUSED = 1
+# Verbs that say nothing but themselves.
+_PLAIN: Mapping[str, type[Command]] = {"diag": DiagCommand, "resync": ResyncCommand}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
     replay.add_argument("--epoch", required=True)
     replay.add_argument("--first", type=int, required=True)
     replay.add_argument("--last", type=int, required=True)
+    verbs.add_parser("diag", parents=[signing], help="ask for every verdict and what is wrong")
     verbs.add_parser("resync", parents=[signing], help="send every state again")
     options = parser.parse_args(argv)
     lang = language(os.environ, options.lang)
@@ -105,8 +109,8 @@ def _command(options: argparse.Namespace) -> Command:
         return ReplayCommand(
             **said, data=ReplayData(stream=options.stream, epoch=options.epoch, **numbers)
         )
-    if options.verb == "resync":
-        return ResyncCommand(**said)
+    if options.verb in _PLAIN:
+        return _PLAIN[options.verb](**said)
     test = TestData(
         action=options.action_, by=options.by, buttons=options.button, minutes=options.minutes
     )

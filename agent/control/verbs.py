@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from agent.alarm_lane import AlarmLane
 from agent.control.protocol import CommandError
 from agent.control.server import Args, Verb
+from agent.county.online import Link
 from agent.loop import Loop
 from agent.monitors.incidents import AlarmRefusedError
 from agent.states import StateBoard
@@ -18,7 +19,11 @@ T = TypeVar("T")
 
 
 def verbs(
-    alarm: AlarmLane, loop: Loop, board: StateBoard, read_settings: Callable[[], Sequence[str]]
+    alarm: AlarmLane,
+    loop: Loop,
+    board: StateBoard,
+    read_settings: Callable[[], Sequence[str]],
+    county: Callable[[], Link],
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
@@ -53,7 +58,11 @@ def verbs(
     def reload(_args: Args, _who: str) -> dict[str, Any]:
         return {"changed": list(read_settings())}
 
+    def link(_args: Args, _who: str) -> dict[str, Any]:
+        return county().model_dump()
+
     return {
+        "county": link,
         "reload": reload,
         "alarm-reset": reset,
         "alarm-test-start": start_test,

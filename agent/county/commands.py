@@ -18,8 +18,8 @@ LARGEST_BYTES = 8 * 1024
 CONTEXT = b"campus-agent command v1\n"
 
 # The last level of a command's topic.
-Verb = Literal["ack", "replay", "resync", "test"]
-VERBS: tuple[Verb, ...] = ("ack", "replay", "resync", "test")
+Verb = Literal["ack", "diag", "replay", "resync", "test"]
+VERBS: tuple[Verb, ...] = ("ack", "diag", "replay", "resync", "test")
 LONGEST_REPLAY = 1000
 # How long a command that is bound to nothing but a time may take, and clocks may differ.
 VALID_SECONDS = 300.0
@@ -60,6 +60,10 @@ class ReplayData(Frozen):
 
 class ResyncData(Frozen):
     """Send `about` and every state again."""
+
+
+class DiagData(Frozen):
+    """Answer with every object's verdict and the agent's own problems."""
 
 
 class Command(Frozen):
@@ -127,7 +131,19 @@ class ResyncCommand(Command):
         return "resync"
 
 
-AnyCommand = AckCommand | TestCommand | ReplayCommand | ResyncCommand
+class DiagCommand(Command):
+    """`diag` is bound to its `time`, as `test` is."""
+
+    type: Literal["campus.command.diag.v1"] = "campus.command.diag.v1"
+    data: DiagData = DiagData()
+
+    @property
+    def verb(self) -> Verb:
+        """Return the verb."""
+        return "diag"
+
+
+AnyCommand = AckCommand | TestCommand | ReplayCommand | ResyncCommand | DiagCommand
 _ANY: TypeAdapter[AnyCommand] = TypeAdapter(Annotated[AnyCommand, Field(discriminator="type")])
 
 

@@ -21,6 +21,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import SecretStr
 
+from agent.county.tls import Tls
+
 KEEPALIVE_SECONDS = 15
 USER_TIMEOUT_MS = 8_000
 WILL_DELAY_SECONDS = 10
@@ -34,11 +36,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who we are to the broker. No `password`: none is sent."""
+    """Who we are to the broker. No `password`: none is sent. No `tls`: in the clear."""
 
     client_id: str
     username: str | None
     password: SecretStr | None
+    tls: Tls | None = None
 
 
 class Published(Properties):
@@ -68,7 +71,7 @@ class Session:
         self,
         address: tuple[str, int],
         login: Login,
-        will: tuple[str, bytes],
+        will: tuple[str, bytes] | None,
         commands: str,
         wake: Callable[[], None],
         *,
@@ -91,6 +94,7 @@ class Session:
         self.acks: deque[tuple[int, ReasonCode | None]] = deque()
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
         self._commands = commands
+        self._tls = login.tls
         # Packet ids; many a broker grants what it then does not deliver.
         self.refused_subscriptions: set[int] = set()
         self._wake = wake
@@ -110,7 +114,8 @@ class Session:
             client.username_pw_set(
                 login.username, login.password.get_secret_value() if login.password else None
             )
-        client.will_set(will[0], will[1], 1, True, properties=self._will_properties())
+        if will is not None:
+            client.will_set(will[0], will[1], 1, True, properties=self._will_properties())
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -121,6 +126,12 @@ class Session:
 
     def start(self) -> None:
         """Begin to connect; the outcome shows in `up` or `ended`."""
+        try:
+            if self._tls is not None:
+                self._client.tls_set_context(self._tls.context())
+        except (OSError, ValueError) as error:
+            self._end(f"certificate files: {error}")
+            return
         properties = None
         if self.mqtt5:
             properties = Properties(PacketTypes.CONNECT)

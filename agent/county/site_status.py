@@ -8,6 +8,7 @@ from agent.county.contract import utc
 from agent.county.messages import Composer
 from agent.county.self_test import Result
 from agent.county.session import Session
+from agent.county.tls import Validity
 from agent.store.outbox import Outbox
 from drivers.base import Clock
 
@@ -31,6 +32,7 @@ class SiteStatus:
         self._streams = streams
         self.inventory = inventory
         self._clock = clock
+        self.certificate = Validity(clock)
 
     def connected(self, session: Session) -> None:
         """Note the protocol in use: 3.1.1 hides refusals, so the county is told."""
@@ -68,6 +70,7 @@ class SiteStatus:
                     **self._attributes("campus.about.v1"),
                     "agent_version": __version__,
                     "contract_version": 1,
+                    "certificate_days_left": self.certificate.days_left,
                     **self.inventory,
                 },
                 ensure_ascii=False,

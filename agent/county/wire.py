@@ -54,6 +54,10 @@ class AboutMessage(Attributes):
     boot: str = Field(pattern=Hex)
     agent_version: str
     contract_version: Literal[1]
+    certificate_days_left: int | None = Field(
+        default=None,
+        description="of the site's own certificate, said anew every day; null: it has none",
+    )
     name: str
     timezone: str
     settings_hash: str = Field(description="changes whenever the settings in force do")

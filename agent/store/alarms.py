@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from agent.monitors.alarm_memory import AlarmMemory
 from agent.store.database import Database
 from agent.store.numbers import read_meta, write_meta
-from agent.store.outbox import COLUMNS, Outbox, Row, row_of
+from agent.store.outbox import CAP_BYTES, COLUMNS, Outbox, Row, row_of
 
 _NEWEST_PRESS = (
     f"SELECT {COLUMNS} FROM message WHERE json_extract(body, '$.data.button') = ?"  # noqa: S608 - a constant
@@ -23,8 +23,8 @@ _NEWEST_PRESS = (
 class AlarmStore:
     """An outbox whose every commit also holds the memory that explains it."""
 
-    def __init__(self, database: Database) -> None:
-        self.outbox = Outbox(database, "alarm")
+    def __init__(self, database: Database, *, cap_bytes: int = CAP_BYTES) -> None:
+        self.outbox = Outbox(database, "alarm", cap_bytes=cap_bytes)
         self._reading: Future[AlarmMemory] | None = None
 
     def start(self, *, timeout: float = 5.0) -> AlarmMemory:

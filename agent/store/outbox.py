@@ -30,6 +30,11 @@ CREATE INDEX IF NOT EXISTS message_waiting ON message(lane, seq)
   WHERE acked_at IS NULL AND refused IS NULL;
 CREATE INDEX IF NOT EXISTS message_stream ON message(epoch, seq);
 """
+# The second format: what the county has asked for once more, delivered though it was.
+REPLAYS = """
+ALTER TABLE message ADD COLUMN replay INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS message_replay ON message(lane, seq) WHERE replay;
+"""
 JOURNAL_SECONDS = 30 * 86_400
 UNSAVED_MAX = 10_000
 # A month of a school's ordinary events many times over; see `room`.
@@ -69,8 +74,10 @@ class Row:
 
 COLUMNS = "id, epoch, seq, lane, topic, body, created_at, created_monotonic, machine_boot"
 _INSERT = f"INSERT OR IGNORE INTO message({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?)"
-_WAITING = (
-    f"SELECT {COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq"  # noqa: S608 - a constant
+# What waits goes first, then what is sent once more: it has been heard by somebody.
+_TO_SEND = (
+    f"SELECT {COLUMNS} FROM message WHERE acked_at IS NULL AND refused IS NULL ORDER BY lane, seq",  # noqa: S608 - constants
+    f"SELECT {COLUMNS} FROM message WHERE replay AND acked_at IS NOT NULL ORDER BY lane, seq",  # noqa: S608
 )
 
 
@@ -148,7 +155,7 @@ class Outbox:
             with self._lock:
                 known = {*exclude, *self._ended}
             rows: list[Row] = []
-            for values in db.execute(_WAITING):
+            for values in (row for query in _TO_SEND for row in db.execute(query)):
                 if values[0] not in known:
                     rows.append(row_of(values, durable=self.database.durable))
                     if len(rows) >= limit:
@@ -174,7 +181,7 @@ class Outbox:
 
         def write(db: sqlite3.Connection) -> int:
             return db.execute(
-                "UPDATE message SET acked_at = NULL"
+                "UPDATE message SET replay = 1"
                 " WHERE epoch = ? AND seq BETWEEN ? AND ? AND refused IS NULL",
                 (epoch, first, last),
             ).rowcount
@@ -243,7 +250,7 @@ class Outbox:
                 self._forgotten = []
             db.executemany(_INSERT, [_values(row) for row in rows])
             db.executemany(
-                "UPDATE message SET acked_at=coalesce(?, acked_at), refused=? WHERE id=?",
+                "UPDATE message SET acked_at=coalesce(?, acked_at), refused=?, replay=0 WHERE id=?",
                 [(*how, row_id) for row_id, how in ended.items()],
             )
             if also is not None:

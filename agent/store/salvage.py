@@ -14,13 +14,16 @@ def salvage(aside: Path, into: sqlite3.Connection) -> int:
     saved = 0
     with contextlib.closing(sqlite3.connect(f"file:{aside}?mode=ro", uri=True)) as old:
         for table in _tables(into):
+            # It may be of an earlier format, or of a later one.
+            theirs = _columns(old, table)
+            columns = ", ".join(name for name in _columns(into, table) if name in theirs)
             # A broken page ends a scan: from the other end it is reached as late as possible.
-            for order in ("ASC", "DESC"):
-                for values in _rows(old, f"SELECT * FROM {table} ORDER BY 1 {order}"):  # noqa: S608 - our own
-                    saved += _insert(into, table, values)
+            for order in ("ASC", "DESC") if columns else ():
+                for values in _rows(old, f"SELECT {columns} FROM {table} ORDER BY 1 {order}"):  # noqa: S608 - our own
+                    saved += _insert(into, table, columns, values)
         for key, value in _rows(old, "SELECT key, value FROM meta"):
             if key not in _OWN:
-                _insert(into, "meta", (key, value))
+                _insert(into, "meta", "key, value", (key, value))
     return saved
 
 
@@ -29,17 +32,21 @@ def _tables(db: sqlite3.Connection) -> list[str]:
     return [name for (name,) in found if not name.startswith("sqlite_")]
 
 
+def _columns(db: sqlite3.Connection, table: str) -> list[str]:
+    return [str(row[1]) for row in _rows(db, f"PRAGMA table_info({table})")]
+
+
 def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
     """Yield rows until the first that cannot be read."""
     with contextlib.suppress(sqlite3.Error, OverflowError):
         yield from db.execute(query)
 
 
-def _insert(db: sqlite3.Connection, table: str, values: tuple[object, ...]) -> int:
+def _insert(db: sqlite3.Connection, table: str, columns: str, values: tuple[object, ...]) -> int:
     places = ", ".join("?" * len(values))
     try:
         return db.execute(
-            f"INSERT OR IGNORE INTO {table} VALUES({places})",
+            f"INSERT OR IGNORE INTO {table}({columns}) VALUES({places})",
             values,
         ).rowcount
     except sqlite3.Error:

@@ -1,6 +1,7 @@
 """A county's collector: keeps every event of every school once, and asks for those it missed.
 
-python3 collector.py HOST PORT STORE.db KEY.pem     (pip install paho-mqtt cryptography)
+python3 collector.py HOST PORT STORE.db KEY.pem [CA.pem COLLECTOR.pem COLLECTOR.key]
+(pip install paho-mqtt cryptography). What is true now: `SELECT * FROM present` in the store.
 """
 
 import base64
@@ -18,11 +19,18 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS event(id TEXT PRIMARY KEY, site TEXT, stream TEXT, epoch TEXT,
   seq INTEGER, body TEXT);
 CREATE TABLE IF NOT EXISTS void(site TEXT, stream TEXT, epoch TEXT, first INTEGER, last INTEGER);
+CREATE TABLE IF NOT EXISTS site(site TEXT PRIMARY KEY, online INTEGER);
+CREATE TABLE IF NOT EXISTS state(site TEXT, object TEXT, verdict TEXT, valid_until REAL,
+  PRIMARY KEY(site, object));
+DROP VIEW IF EXISTS present;
+CREATE VIEW present AS SELECT site, object,
+  CASE WHEN online AND valid_until > CAST(strftime('%s', 'now') AS REAL)
+  THEN verdict ELSE 'unknown' END AS verdict FROM state LEFT JOIN site USING (site);
 """
 ASK_AGAIN_SECONDS = 10
 MOST_AT_ONCE = 1000
 
-host, port, store, key_file = sys.argv[1:5]
+host, port, store, key_file, *certificates = sys.argv[1:]
 db = sqlite3.connect(store, isolation_level=None)
 db.executescript(SCHEMA)
 with open(key_file, "rb") as file:
@@ -35,13 +43,32 @@ def on_event(site: str, body: dict) -> None:
     place = (site, body["stream"], body["epoch"])
     row = (body["id"], *place, body["seq"], json.dumps(body))
     db.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?)", row)
-    if body["data"].get("void_from") is not None:  # numbers that were never used
-        db.execute("INSERT INTO void VALUES (?, ?, ?, ?, ?)",
-                   (*place, body["data"]["void_from"], body["data"]["void_to"]))  # fmt: skip
+    data = body["data"]
+    if data.get("void_from") is not None:  # numbers that were never used
+        row = (*place, data["void_from"], data["void_to"])
+        db.execute("INSERT INTO void VALUES (?, ?, ?, ?, ?)", row)
+    if data.get("what") == "dropped":  # given up while nobody could take them: asking is in vain
+        row = (site, "event", data["dropped_epoch"], data["dropped_first"], data["dropped_last"])
+        db.execute("INSERT INTO void VALUES (?, ?, ?, ?, ?)", row)
+
+
+def on_state(site: str, name: str, payload: bytes, retained: bool) -> None:
+    """Keep the newest; past its time, or while its site is away, `present` calls it unknown."""
+    if not payload:  # the object is no more
+        db.execute("DELETE FROM state WHERE site = ? AND object = ?", (site, name))
+        return
+    body = json.loads(payload)
+    until = time.time() + body["valid_for_seconds"]
+    if retained:  # said some time ago, by a clock that may not have been right
+        until = datetime.fromisoformat(body["valid_until"]).timestamp()
+        until = 0 if body["clock"] == "unsync" else until
+    row = (site, name, body["data"]["verdict"], until)
+    db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?)", row)
 
 
 def on_status(client: mqtt.Client, site: str, body: dict) -> None:
     """Compare what we have with what there is, and ask for the rest."""
+    db.execute("INSERT OR REPLACE INTO site VALUES (?, ?)", (site, body["online"]))
     for stream, head in (body.get("heads") or {}).items():
         place = (site, stream, head["epoch"])
         where = "FROM {} WHERE site = ? AND stream = ? AND epoch = ?"
@@ -71,18 +98,22 @@ def ask(client: mqtt.Client, place: tuple[str, str, str], first: int, last: int)
 
 
 def on_message(client: mqtt.Client, _: object, message: mqtt.MQTTMessage) -> None:
-    """Tell events from signs of life; what is retained says nothing of now."""
-    _, _, county, school, kind, *_ = message.topic.split("/")
+    """Tell events, states and signs of life apart."""
+    _, _, county, school, kind, *name = message.topic.split("/")
     if kind == "event":
         on_event(f"{county}/{school}", json.loads(message.payload))
-    elif kind == "status" and not message.retain:
+    elif kind == "state":
+        on_state(f"{county}/{school}", "/".join(name), message.payload, message.retain)
+    elif kind == "status":
         on_status(client, f"{county}/{school}", json.loads(message.payload))
 
 
 collector = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "collector", clean_session=False)
 collector.on_connect = lambda client, *_: client.subscribe(
-    [("campus/v1/+/+/event/+", 1), ("campus/v1/+/+/status", 1)]
+    [(f"campus/v1/+/+/{kind}", 1) for kind in ("event/+", "state/+/+", "status")]
 )
 collector.on_message = on_message
+if certificates:
+    collector.tls_set(*certificates)
 collector.connect(host, int(port))
 collector.loop_forever()

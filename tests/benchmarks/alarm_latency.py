@@ -16,9 +16,9 @@ from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
 from agent.county.topics import Topics
 from agent.liveness import Liveness
-from agent.store import journal
 from agent.store.database import Database
-from agent.store.outbox import SCHEMA, Lane, Outbox
+from agent.store.formats import EVENT_FORMATS
+from agent.store.outbox import Lane, Outbox
 from simulators.modbus import TURNAROUND_SECONDS
 from tests.benchmarks.alarm_rig import BUTTONS, POLLS, Rig, module, recorder, rig
 from tests.benchmarks.figures import Figures, percentile
@@ -153,9 +153,7 @@ def fill(directory: Path) -> None:
     clock = SystemClock()
     (directory / "state").mkdir()
     path = directory / "state" / "events.db"
-    outbox = Outbox(
-        Database(path, (SCHEMA + journal.SCHEMA,), Liveness(clock).beat("fill")), "event"
-    )
+    outbox = Outbox(Database(path, EVENT_FORMATS, Liveness(clock).beat("fill")), "event")
     composer = Composer(Topics("county", "school"), clock, lambda: "ntp")
     outbox.start()
     event = Event(subject="agent", time=datetime.now(UTC), data=AgentEventData(what="started"))

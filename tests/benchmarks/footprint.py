@@ -46,7 +46,7 @@ tag = "nfca:04A1B2C3D4E580"
 
 @dataclass
 class Sample:
-    """Sums over the agent's processes; `parts` are PSS by part."""
+    """Sums over the agent's processes; `parts` are PSS by process, CPU by the agent's threads."""
 
     cpu_seconds: dict[str, float]
     switches: int
@@ -118,9 +118,16 @@ def sample(pid: int) -> Sample:
             except OSError:
                 continue
             fields = rest.split()
-            cpu[part] = cpu.get(part, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+            doing = _doing(task) if part == "agent" else part
+            cpu[doing] = cpu.get(doing, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
             switches += int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
     return Sample(cpu, switches, written, parts)
+
+
+def _doing(task: Path) -> str:
+    """Return what a thread of the agent is called, devices of a kind together."""
+    name = re.sub(r"[^a-z]+", "_", (task / "comm").read_text().strip().lower()).strip("_")
+    return {"python": "main", "python_m_agent": "main"}.get(name, name)
 
 
 @contextmanager

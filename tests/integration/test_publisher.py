@@ -186,7 +186,7 @@ def test_a_message_the_broker_refuses_steps_aside(tmp_path: Path) -> None:
 def test_an_alarm_overtakes_a_backlog(site: Site, county: County, broker: Broker) -> None:
     county.wait_for(status(online=True))
     broker.stop()
-    events = [site.event() for _ in range(300)]
+    events = site.backlog(300)
     alarm = site.press()
     broker.start()
     county.wait_for(by_id(events[-1]), 30)
@@ -206,7 +206,7 @@ def test_confirmations_go_to_the_disk_together_and_none_is_left_behind(
         return acked(ids, at)
 
     monkeypatch.setattr(site.events, "acked", counting)
-    events = [site.event() for _ in range(200)]
+    events = site.backlog(200)
     county.wait_for(by_id(events[-1]))
     site.publisher.stop()
     assert sum(commits) == len(events)

@@ -58,10 +58,17 @@ def test_numbers_are_sent_again_under_the_ids_they_have(
 
     wait_until(lambda: again() >= wanted)
     county.wait_for(audited("accepted", "command.done"))
+    # Somebody has recorded the command and says it again.
+    command = sign(tmp_path, "replay", *numbers)
+    publish(broker, command, "replay")
+    wait_until(lambda: len(replies(county)) == 2)
+    publish(broker, command, "replay")
+    county.wait_for(audited("refused", "command.repeated"))
+    assert [one.body["code"] for one in replies(county)[2:]] == ["command.repeated"]
     # Another store's numbers are none of ours.
     other = ("--stream", "alarm", "--epoch", "0" * 12, "--first", "1", "--last", "9")
     publish(broker, sign(tmp_path, "replay", *other), "replay")
-    wait_until(lambda: len(replies(county)) == 2)
+    wait_until(lambda: len(replies(county)) == 4)
     assert replies(county)[-1].body["data"] == {"count": 0}
 
 
@@ -99,15 +106,21 @@ def test_the_collector_of_the_docs_finds_what_it_missed(
     store = tmp_path / "county.db"
     command = [sys.executable, str(COLLECTOR), "127.0.0.1", str(broker.port), str(store)]
 
-    def kept() -> set[str]:
+    def stored(query: str) -> set[str]:
         if not store.exists():
             return set()
         with closing(sqlite3.connect(store)) as db:
             try:
-                found = db.execute("SELECT body FROM event WHERE stream = 'alarm'").fetchall()
+                return {str(one) for (one,) in db.execute(query)}
             except sqlite3.OperationalError:
                 return set()
-        return {str(json.loads(body)["id"]) for (body,) in found}
+
+    def kept() -> set[str]:
+        found = stored("SELECT body FROM event WHERE stream = 'alarm'")
+        return {str(json.loads(body)["id"]) for body in found}
+
+    def button() -> set[str]:
+        return stored("SELECT verdict FROM present WHERE object = 'button/gate'")
 
     def heard() -> set[str]:
         return {str(one.body["id"]) for one in county.heard("event/alarm")}
@@ -117,7 +130,35 @@ def test_the_collector_of_the_docs_finds_what_it_missed(
         collector = subprocess.Popen([*command, str(tmp_path / "key.pem")], stdout=out)
         try:
             wait_until(lambda: len(kept()) >= 9 and kept() >= heard(), 40)
+            wait_until(
+                lambda: button() == {county.heard("state/button")[-1].body["data"]["verdict"]}
+            )
+            keyed.kill()  # the broker says so after the will's delay
+            wait_until(lambda: button() == {"unknown"}, 30)
+            keyed.start()
+            wait_until(lambda: button() not in ({"unknown"}, set()), 30)
+            with closing(sqlite3.connect(store)) as db, db:
+                db.execute("UPDATE state SET valid_until = valid_until - 3600")
+            assert button() == {"unknown"}  # nothing said for an hour
         finally:
             collector.kill()
             collector.wait(10)
     assert "asked for alarm 1 to" in said.read_text(encoding="utf-8")
+
+
+def test_a_diagnosis_names_every_verdict_and_what_is_wrong(
+    tmp_path: Path, keyed: Daemon, broker: Broker, county: County, module: ModbusSimulator
+) -> None:
+    at_rest(county)
+    module.unit(1).dead = True
+    county.wait_for(lambda one: one.body.get("data", {}).get("what") == "trouble")
+    publish(broker, sign(tmp_path, "diag"), "diag")
+    wait_until(lambda: len(replies(county)) == 1)
+    said = replies(county)[-1].body["data"]
+    assert said["verdict"] == "fail"
+    assert said["verdicts"]["button"] == {"gate": "fail"}
+    assert said["causes"]["button/gate"][0] in ("alarm.no_reply", "alarm.timeout")
+    heard = {one.kind.removeprefix("state/") for one in county.heard("state/")}
+    told = {f"{kind}/{name}" for kind, ids in said["verdicts"].items() for name in ids}
+    assert heard <= told
+    county.wait_for(audited("accepted", "command.done"))

@@ -9,7 +9,7 @@ from typing import TypeVar
 from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.store.database import Database, Work
-from agent.store.outbox import SCHEMA
+from agent.store.formats import ALARM_FORMATS
 
 T = TypeVar("T")
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class SickDatabase(Database):
     """Real SQLite underneath; a full disk fails what writes, a hanging one delays everything."""
 
-    def __init__(self, path: Path, schema: str = SCHEMA) -> None:
-        super().__init__(path, (schema,), Liveness(SystemClock()).beat("store"))
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ALARM_FORMATS, Liveness(SystemClock()).beat("store"))
         self.full = False
         self.may_open = threading.Event()
         self.may_work = threading.Event()

@@ -12,7 +12,8 @@ from agent.liveness import Liveness
 from agent.store import checkpoints as checkpoints_module
 from agent.store.checkpoints import LOG_BYTES, Checkpoints, checkpoint
 from agent.store.database import Database
-from agent.store.outbox import SCHEMA, Outbox
+from agent.store.formats import ALARM_FORMATS
+from agent.store.outbox import Outbox
 from tests.unit.test_stores import row
 from tests.waiting import wait_until
 
@@ -24,7 +25,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outbox(store: Path) -> Iterator[Outbox]:
-    box = Outbox(Database(store, (SCHEMA,), Liveness(SystemClock()).beat("store")), "event")
+    box = Outbox(Database(store, ALARM_FORMATS, Liveness(SystemClock()).beat("store")), "event")
     box.start()
     yield box
     box.stop()

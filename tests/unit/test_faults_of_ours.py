@@ -24,11 +24,13 @@ from agent.monitors import Instant
 from agent.monitors.alarm import AlarmMonitor
 from agent.monitors.alarm_memory import AlarmMemory
 from agent.policy import WiredButton
+from agent.published import Published
 from agent.states import StateBoard
-from agent.store import journal
 from agent.store.database import Database
-from agent.store.outbox import CAP_BYTES, SCHEMA, Outbox, Row
+from agent.store.formats import EVENT_FORMATS
+from agent.store.outbox import CAP_BYTES, Outbox, Row
 from agent.watch_lane import WatchLane
+from drivers.base import Clock
 from drivers.readings import ContactsReading, ReaderReading, Reading, Reason
 from tests.alarm_bench import equipment
 from tests.simulated_clock import SimulatedClock
@@ -93,14 +95,14 @@ class Broken(Sound):
 class Desk:
     """A watch lane with a broken and a sound monitor; what it would send is kept."""
 
-    def __init__(self, directory: Path, cap_bytes: int = CAP_BYTES) -> None:
+    def __init__(self, directory: Path, cap_bytes: int = CAP_BYTES, clock: Clock = CLOCK) -> None:
         self.broken = Broken()
         self.board = StateBoard(CLOCK)
         self.states: list[str] = []
         self.stored = 0
         beat = Beat("store", CLOCK, 10)
         self.outbox = Outbox(
-            Database(directory / "e.db", (SCHEMA + journal.SCHEMA,), beat),
+            Database(directory / "e.db", EVENT_FORMATS, beat),
             "event",
             cap_bytes=cap_bytes,
         )
@@ -112,9 +114,10 @@ class Desk:
             composer,
             cast("Publisher", self),
             self.board,
-            CLOCK,
+            clock,
             tuple,
             dict,
+            Published(self.board, "", lambda: True, complete=True),
         )
 
     def offer_states(self, rows: Sequence[Row]) -> None:

@@ -11,8 +11,11 @@ from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.store import outbox as outbox_module
 from agent.store.database import Database
+from agent.store.formats import ALARM_FORMATS
 from agent.store.outbox import Lane, Outbox, Row
 from agent.store.room import ROW_BYTES, Drops
+from agent.watch_lane import DROPS_QUIET_SECONDS, DROPS_SECONDS
+from tests.simulated_clock import SimulatedClock
 from tests.unit.sick_database import SickDatabase
 from tests.unit.test_faults_of_ours import Desk, reading
 from tests.waiting import wait_until
@@ -23,7 +26,7 @@ CAP_BYTES = 100 * (BODY_BYTES + ROW_BYTES)
 
 def made(path: Path, cap_bytes: int = CAP_BYTES) -> Outbox:
     beat = Liveness(SystemClock()).beat("store")
-    box = Outbox(Database(path, (outbox_module.SCHEMA,), beat), "event", cap_bytes=cap_bytes)
+    box = Outbox(Database(path, ALARM_FORMATS, beat), "event", cap_bytes=cap_bytes)
     box.start()
     return box
 
@@ -176,10 +179,15 @@ def test_what_memory_cannot_hold_either_is_on_record(
 
 
 def test_the_county_is_told_what_was_given_up(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, cap_bytes=30_000)
+    clock = SimulatedClock()
+    desk = Desk(tmp_path, cap_bytes=30_000, clock=clock)
     for _ in range(100):
         desk.lane.handle(reading())
     wait_until(lambda: desk.stored == 100)
+    desk.lane.tick()
+    assert desk.outbox.put(()).exception(5) is None
+    assert desk.stored == 100  # it waits whether there are more
+    clock.advance(DROPS_QUIET_SECONDS)
     desk.lane.tick()
     wait_until(lambda: desk.stored == 101)
     rows = desk.outbox.waiting(1000, ()).result(5)
@@ -190,6 +198,24 @@ def test_the_county_is_told_what_was_given_up(tmp_path: Path) -> None:
     desk.lane.tick()  # nothing new: it is not told again
     assert desk.outbox.put(()).exception(5) is None
     assert desk.stored == 101
+    desk.outbox.stop()
+
+
+def test_drops_without_end_are_told_once_a_minute(tmp_path: Path) -> None:
+    clock = SimulatedClock()
+    desk = Desk(tmp_path, cap_bytes=30_000, clock=clock)
+    events = 0
+    for second in range(int(3 * DROPS_SECONDS)):
+        for _ in range(3):
+            desk.lane.handle(reading())
+            events += 1
+        assert desk.outbox.put(()).exception(5) is None
+        desk.lane.tick()
+        clock.advance(1)
+        if second == int(DROPS_SECONDS) - 10:
+            assert desk.stored == events
+    wait_until(lambda: desk.stored > events)
+    assert desk.stored - events <= 3
     desk.outbox.stop()
 
 

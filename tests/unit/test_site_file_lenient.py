@@ -260,3 +260,28 @@ def test_lines_are_those_of_the_file_when_an_earlier_device_was_left_out() -> No
     assert 'id = "hall"' in lines[second.line - 1]
     assert lines[second.line - 2] == "  number = 1"
     assert second.path == ("recorder", 1, "channel", 0, "id")
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        "[broker.tls]\nca = 5\n",
+        '[broker.tls]\nca = "not/absolute"\n',
+        '[broker.tls]\nauthority = "/ca.pem"\n',
+        '[broker.tsl]\nca = "/ca.pem"\n',
+    ],
+)
+def test_a_mistake_in_tls_costs_the_county_and_never_its_encryption(tls: str) -> None:
+    loaded = read_site((GOOD + "\n" + tls).encode(), lenient=True)
+    assert loaded.problems
+    assert loaded.site is not None
+    assert loaded.site.broker is None
+
+
+def test_a_certificate_without_its_key_is_no_login_in_the_clear() -> None:
+    half = '\n[broker.tls]\ncertificate = "/school.pem"\n'
+    loaded = read_site((GOOD + half).encode(), lenient=True)
+    assert [problem.code for problem in loaded.problems] == ["config.tls_pair"]
+    assert loaded.site is not None
+    assert loaded.site.broker is not None
+    assert loaded.site.broker.tls is not None

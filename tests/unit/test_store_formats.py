@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import ALARM_FORMATS, EVENT_FORMATS
 from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory
 from agent.store import journal
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database
+from agent.store.formats import ALARM_FORMATS, EVENT_FORMATS
 from agent.store.login_budget import FileLoginBudget
 from agent.store.outbox import Outbox
 from drivers.readings import ScanReading

@@ -9,16 +9,14 @@ import pytest
 from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.store import outbox as outbox_module
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database
+from agent.store.formats import ALARM_FORMATS
 from agent.store.outbox import Lane, Outbox, Row
-
-SCHEMA = outbox_module.SCHEMA
 
 
 def database(path: Path, *, max_bytes: int = 64 << 20) -> Database:
-    return Database(path, (SCHEMA,), Liveness(SystemClock()).beat("store"), max_bytes=max_bytes)
+    return Database(path, ALARM_FORMATS, Liveness(SystemClock()).beat("store"), max_bytes=max_bytes)
 
 
 def row(number: tuple[str, int], *, lane: Lane = Lane.EVENT, size: int = 10) -> Row:
@@ -223,3 +221,35 @@ def test_an_alarm_and_its_memory_are_one_commit(tmp_path: Path) -> None:
 def test_every_commit_is_full(outbox: Outbox) -> None:
     level = outbox.database.submit(lambda db: db.execute("PRAGMA synchronous").fetchone()[0])
     assert level.result(5) == 2, "synchronous must be FULL"
+
+
+def test_what_is_asked_for_once_more_goes_last_and_stays_delivered(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(4)]
+    outbox.put(rows).result(5)
+    outbox.acked([one.id for one in rows[:3]], at=1.0).result(5)
+    assert outbox.replay(rows[0].epoch, 1, 2).result(5) == 2
+    assert outbox.counts().result(5)["waiting"] == 1
+    waiting = [one.id for one in outbox.waiting(9, ()).result(5)]
+    assert waiting == [rows[3].id, rows[0].id, rows[1].id]
+    outbox.acked([rows[0].id], at=2.0).result(5)
+    assert [one.id for one in outbox.waiting(9, ()).result(5)] == [rows[3].id, rows[1].id]
+
+
+def test_a_corrupt_store_of_an_earlier_format_is_salvaged(path: Path) -> None:
+    first = Outbox(Database(path, ALARM_FORMATS[:1], Liveness(SystemClock()).beat("s")), "event")
+    first.database.start()
+    first.database.submit(
+        lambda db: db.executemany(
+            "INSERT INTO message(id, epoch, seq, lane, topic, body, created_at, created_monotonic,"
+            " machine_boot) VALUES (?, 'e', ?, 1, 't', ?, 0, 0, 'b')",
+            [(str(number), number, "x" * 2000) for number in range(100)],
+        )
+    ).result(5)
+    first.database.stop()
+    content = bytearray(path.read_bytes())
+    content[40 * 4096 : 41 * 4096] = b"\xff" * 4096
+    path.write_bytes(bytes(content))
+    second = again(path)
+    assert second.database.set_aside is not None
+    assert len(second.waiting(200, ()).result(5)) > 50
+    second.stop()

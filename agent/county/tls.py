@@ -1,0 +1,86 @@
+"""TLS to the county's broker: whom we trust, and the certificate that says who we are."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from drivers.base import Clock
+
+WARNING_DAYS = 30
+LOOK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files, read anew for every connection: a renewed certificate needs no restart.
+
+    No `ca`: the authorities the system trusts. No `certificate`: the broker asks for none.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a connection needs. Raises OSError or ValueError, which names no secret."""
+        context = ssl.create_default_context(cafile=self.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.certificate is not None:
+            # Without a password: a key that asks for one would ask on the terminal.
+            context.load_cert_chain(self.certificate, self.key, password="")
+        return context
+
+    def days_left(self, now: datetime) -> int | None:
+        """Return for how many whole days our certificate is still good, below 0 when it is not.
+
+        None: there is none, or it cannot be read.
+        """
+        if self.certificate is None:
+            return None
+        try:
+            until = read_certificate(self.certificate).not_valid_after_utc
+        except (OSError, ValueError):
+            return None
+        return (until - now) // timedelta(days=1)
+
+
+class Validity:
+    """How long our certificate is still good; the file is looked at once a minute at most."""
+
+    def __init__(self, clock: Clock, tls: Tls | None = None) -> None:
+        self._clock = clock
+        self.change(tls)
+
+    def change(self, tls: Tls | None) -> None:
+        """Look at other files from now on."""
+        self._tls = tls
+        self._days: int | None = None
+        self._look_at = float("-inf")
+
+    @property
+    def expected(self) -> bool:
+        """Tell whether the site has a certificate at all."""
+        return self._tls is not None and self._tls.certificate is not None
+
+    @property
+    def days_left(self) -> int | None:
+        """Return whole days; None: no certificate, or none that can be read."""
+        now = self._clock.monotonic()
+        if self._tls is not None and now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._days = self._tls.days_left(self._clock.now())
+        return self._days
+
+
+def read_certificate(path: Path) -> x509.Certificate:
+    """Read the first certificate of a PEM file. Raises OSError or ValueError."""
+    return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def common_name(name: x509.Name) -> str:
+    """Return the name's CN, or all of it when it has none."""
+    found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(found[0].value) if found else name.rfc4514_string()

@@ -1,0 +1,38 @@
+"""What a check of the county's broker finds, and what to do next, in English."""
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, str] = {
+    "online.no_login": "no login is possible{detail}",
+    "online.clock_ok": "clock {time}, synchronised",
+    "online.clock_unsure": "clock {time}, not synchronised: times may be wrong; check NTP (timedatectl)",
+    "online.clock_wrong": "the clock says {time}, which cannot be: certificates will seem invalid; set the clock, check the battery and NTP (timedatectl)",
+    "online.own_ok": "own certificate {name}, good for {days} days more",
+    "online.own_unreadable": "the own certificate {file} and its key cannot be used{detail}: install the pair the county has issued",
+    "online.own_not_yet_valid": "the own certificate {file} is not valid yet: check this machine's clock first",
+    "online.own_expired": "the own certificate {file} expired {days} days ago: have the county issue a new one; check the clock too",
+    "online.own_expires": "the own certificate {file} expires in {days} days: have the county issue a new one",
+    "online.own_other_name": "the own certificate {file} is for {name}, the site logs in as {username}: install the certificate of this site",
+    "online.dns_ok": "{where} is {address}",
+    "online.dns_failed": "the name of {where} is not found{detail}: check the name, the DNS server, the cable",
+    "online.connect_ok": "{where} accepts connections",
+    "online.connect_refused": "{where} refuses connections: check the port; is the broker running?",
+    "online.connect_failed": "{where} cannot be reached{detail}: check the route and the firewall",
+    "online.tls_ok": "{where}: certificate {subject} issued by {issuer}, good for {days} days more",
+    "online.tls_expires": "{where}: certificate {subject} issued by {issuer} expires in {days} days: tell the county",
+    "online.tls_expired": "{where}: certificate {subject} issued by {issuer} has expired by this machine's clock: check the clock; if it is right, tell the county",
+    "online.tls_not_yet_valid": "{where}: certificate {subject} issued by {issuer} is not valid yet by this machine's clock: the clock is wrong; set it and check NTP",
+    "online.tls_wrong_ca": "{where}: certificate {subject} is issued by {issuer}, whom [broker.tls] ca does not name: install the county's CA file, or somebody else answers in the broker's place",
+    "online.tls_wrong_name": "{where}: the certificate is for {subject}, another name: write the host in [broker] hosts as the certificate has it",
+    "online.tls_untrusted": "{where}: certificate {subject} issued by {issuer} is not trusted{detail}: show this to the county",
+    "online.tls_failed": "{where} does not speak TLS with us{detail}: is this the port for TLS?",
+    "online.login_ok": "{where} lets us in by {protocol}",
+    "online.login_running": "the running agent is logged in by {protocol}",
+    "online.login_refused": "{where} does not let us in{detail}: check user name, password and certificate with the county",
+    "online.login_cut": "{where} hangs up when we log in{detail}: it does not accept our certificate, wants one, or speaks no MQTT on this port",
+    "online.login_failed": "{where} does not answer the login{detail}: is this a broker's port?",
+    "online.round_trip_ok": "what we publish comes back",
+    "online.round_trip_running": "the running agent is still testing the round trip: ask again in a few seconds",
+    "online.alone_ok": "nobody else comes as {client_id}",
+    "online.cloned": "another box comes as {client_id}: two boxes have this county and site id (a copied disk image?); find the other one and give it its own",
+}

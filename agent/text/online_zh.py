@@ -1,0 +1,38 @@
+"""What a check of the county's broker finds, and what to do next, in Chinese."""
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, str] = {
+    "online.no_login": "无法登录{detail}",
+    "online.clock_ok": "时钟 {time}，已同步",
+    "online.clock_unsure": "时钟 {time}，未同步，时间可能不准：请检查 NTP（timedatectl）",
+    "online.clock_wrong": "时钟显示 {time}，明显错误，证书会因此显得无效：请校准时钟，检查主板电池和 NTP（timedatectl）",
+    "online.own_ok": "本站证书 {name}，剩余 {days} 天",
+    "online.own_unreadable": "本站证书 {file} 或其私钥无法使用{detail}：请安装县平台签发的一对文件",
+    "online.own_not_yet_valid": "本站证书 {file} 尚未生效：请先检查本机时钟",
+    "online.own_expired": "本站证书 {file} 已过期 {days} 天：请向县平台申请新证书，并检查时钟",
+    "online.own_expires": "本站证书 {file} 将在 {days} 天后到期：请向县平台申请新证书",
+    "online.own_other_name": "本站证书 {file} 属于 {name}，而本站以 {username} 登录：请安装本站自己的证书",
+    "online.dns_ok": "{where} 的地址是 {address}",
+    "online.dns_failed": "找不到 {where} 的域名{detail}：请检查名称、DNS 服务器和网线",
+    "online.connect_ok": "{where} 可以连接",
+    "online.connect_refused": "{where} 拒绝连接：请检查端口，服务器是否在运行",
+    "online.connect_failed": "无法连接 {where}{detail}：请检查路由和防火墙",
+    "online.tls_ok": "{where}：证书 {subject}，由 {issuer} 签发，剩余 {days} 天",
+    "online.tls_expires": "{where}：证书 {subject}，由 {issuer} 签发，将在 {days} 天后到期：请通知县平台",
+    "online.tls_expired": "{where}：按本机时钟，证书 {subject}（{issuer} 签发）已过期：请检查时钟，时钟无误则通知县平台",
+    "online.tls_not_yet_valid": "{where}：按本机时钟，证书 {subject}（{issuer} 签发）尚未生效，说明时钟错误：请校准并检查 NTP",
+    "online.tls_wrong_ca": "{where}：证书 {subject} 由 {issuer} 签发，不在 [broker.tls] ca 之内：请安装县平台的 CA 文件，否则可能是别的机器冒充服务器",
+    "online.tls_wrong_name": "{where}：证书属于另一个名称 {subject}：请把 [broker] hosts 中的主机名改成证书上的名称",
+    "online.tls_untrusted": "{where}：证书 {subject}（{issuer} 签发）不可信{detail}：请转告县平台",
+    "online.tls_failed": "{where} 无法建立 TLS{detail}：端口是否为 TLS 端口",
+    "online.login_ok": "{where} 登录成功，协议 {protocol}",
+    "online.login_running": "正在运行的程序已登录，协议 {protocol}",
+    "online.login_refused": "{where} 拒绝登录{detail}：请与县平台核对用户名、密码和证书",
+    "online.login_cut": "{where} 在登录时断开{detail}：它不接受本站证书、要求证书，或该端口不是 MQTT",
+    "online.login_failed": "{where} 对登录没有应答{detail}：端口是否为 MQTT 服务器",
+    "online.round_trip_ok": "发出的消息能够返回",
+    "online.round_trip_running": "正在运行的程序仍在做往返测试：请过几秒再查",
+    "online.alone_ok": "没有其他主机使用 {client_id}",
+    "online.cloned": "另一台主机也在使用 {client_id}：两台主机的县和学校标识相同（例如复制的系统盘），请找到另一台并更改其标识",
+}
