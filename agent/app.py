@@ -20,8 +20,8 @@ from agent.control.verbs import verbs
 from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import Event, State
 from agent.county.event_data import AgentEventData
+from agent.county.link import Link
 from agent.county.messages import Composer
-from agent.county.online import Link
 from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.site_status import SiteStatus
 from agent.county.topics import Topics

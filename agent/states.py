@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agent.county.contract import State
+from agent.county.contract import State, StateData
 from agent.findings import Cause, Verdict
 from drivers.base import Clock
 
@@ -15,6 +15,8 @@ class StateBoard:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._sent: dict[tuple[str, str], tuple[dict[str, object], float]] = {}
+        # As it was last looked at; most are the same each time, and comparing them is cheap.
+        self._looked_at: dict[tuple[str, str], StateData] = {}
         self._newest: dict[tuple[str, str], State] = {}
 
     def due(self, states: Iterable[State]) -> list[State]:
@@ -24,9 +26,12 @@ class StateBoard:
         for state in states:
             key = (state.data.kind, state.id)
             self._newest[key] = state
-            telling = state.data.model_dump(exclude=set(state.data.volatile))
             before = self._sent.get(key)
             refresh = state.valid_for_seconds * REFRESH_SHARE
+            if before and self._looked_at[key] == state.data and now - before[1] < refresh:
+                continue
+            self._looked_at[key] = state.data
+            telling = state.data.model_dump(exclude=set(state.data.volatile))
             if before is None or before[0] != telling or now - before[1] >= refresh:
                 self._sent[key] = (telling, now)
                 due.append(state)

@@ -9,7 +9,8 @@ from agent.broker_login import broker_login
 from agent.clock import SystemClock
 from agent.control.client import call
 from agent.control.protocol import CommandError, socket_path
-from agent.county.online import Caller, Check, Link, broker, ourselves
+from agent.county.link import Link
+from agent.county.online import Caller, Check, broker, ourselves
 from agent.county.topics import Topics
 from agent.credentials import Credentials
 from agent.findings import Cause, Verdict

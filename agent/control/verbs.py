@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from agent.alarm_lane import AlarmLane
 from agent.control.protocol import CommandError
 from agent.control.server import Args, Verb
-from agent.county.online import Link
+from agent.county.link import Link
 from agent.loop import Loop
 from agent.monitors.incidents import AlarmRefusedError
 from agent.states import StateBoard

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
+from agent.county.link import Link
 from agent.county.self_test import SelfTest
 from agent.county.session import Login, Session
 from agent.county.tls import WARNING_DAYS, Tls, common_name, read_certificate
@@ -47,16 +48,6 @@ class Check(Frozen):
     where: str
     verdict: Verdict
     cause: Cause
-
-
-class Link(Frozen):
-    """What the running agent knows of its own connection; no `broker`: it has none."""
-
-    broker: str | None
-    protocol: str
-    trusted: bool
-    detail: str
-    cut_short: int
 
 
 @dataclass(frozen=True, slots=True)

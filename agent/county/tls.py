@@ -4,10 +4,12 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from drivers.base import Clock
+
+if TYPE_CHECKING:  # 9 MB of memory, which a school without TLS can do without
+    from cryptography import x509
 
 WARNING_DAYS = 30
 LOOK_SECONDS = 60.0
@@ -75,12 +77,16 @@ class Validity:
         return self._days
 
 
-def read_certificate(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> "x509.Certificate":
     """Read the first certificate of a PEM file. Raises OSError or ValueError."""
+    from cryptography import x509  # noqa: PLC0415
+
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def common_name(name: x509.Name) -> str:
+def common_name(name: "x509.Name") -> str:
     """Return the name's CN, or all of it when it has none."""
-    found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else name.rfc4514_string()

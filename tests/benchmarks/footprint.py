@@ -7,6 +7,7 @@ sub streams cost.
 
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ DAY_SECONDS = 86_400
 # What a round of 64 cameras every five minutes is, once and in full, in a shorter run too.
 ROUND_SECONDS = 300
 PORTS = ("alarm", "second")
+FLOOR_POLLS = 600
 READER = """
 [[nfc_reader]]
 id = "reader"
@@ -63,6 +65,7 @@ def main() -> None:
         watched = watched.replace("round_seconds = 2", f"round_seconds = {ROUND_SECONDS}")
         measure(figures, "with_cameras", watched)
     measure(figures, "without_cameras", WITHOUT_CAMERAS)
+    figures.print("cpu_percent_floor", floor_percent(), "% of one core", n=len(PORTS) * FLOOR_POLLS)
 
 
 def measure(figures: Figures, name: str, more: str) -> None:
@@ -94,6 +97,33 @@ def measure(figures: Figures, name: str, more: str) -> None:
         figures.print(f"wakeups_per_second_{name}", wakeups, "1/s", n=count)
         written = (last.written_bytes - first.written_bytes) / seconds * DAY_SECONDS
         figures.print(f"disk_bytes_per_day_{name}", written, "bytes", n=count)
+
+
+BAREST = """
+import os, select, sys, time, tty
+port = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+tty.setraw(port)
+count, due, began = int(sys.argv[2]), time.monotonic(), time.process_time()
+for _ in range(count):
+    os.write(port, bytes.fromhex("01020000000879cc"))
+    select.select([port], [], [], 0.2)
+    time.sleep(0.003)
+    os.read(port, 64)
+    due += 0.05
+    time.sleep(max(0.0, due - time.monotonic()))
+print(100 * (time.process_time() - began) / (count * 0.05))
+"""
+
+
+def floor_percent() -> float:
+    """Return what this machine's kernel alone takes for our polls: no checks, no readings."""
+    with tempfile.TemporaryDirectory() as name:
+        line = ModbusSimulator(Path(name) / "alarm", Truth(), baud=19200)
+        line.start()
+        command = [sys.executable, "-c", BAREST, f"{name}/alarm", str(FLOOR_POLLS)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        line.stop()
+    return len(PORTS) * float(done.stdout)
 
 
 def sample(pid: int) -> Sample:

@@ -15,7 +15,8 @@ import pytest
 
 from agent.clock import SystemClock
 from agent.county import online as online_module
-from agent.county.online import Caller, Check, Link, broker, ourselves
+from agent.county.link import Link
+from agent.county.online import Caller, Check, broker, ourselves
 from agent.county.session import Login
 from agent.county.topics import Topics
 from agent.findings import Verdict
