@@ -44,7 +44,7 @@ from agent.settings_source import Loaded, SettingsSource
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.checkpoints import Checkpoints
-from agent.store.database import Database
+from agent.store.database import MAX_BYTES, Database
 from agent.store.formats import ALARM_FORMATS, EVENT_FORMATS
 from agent.store.outbox import Outbox
 from agent.supervision import Supervision
@@ -125,7 +125,11 @@ class App:
         )
         self._report.can_be_acknowledged = _can_be_acknowledged(site)
         self._supervision = Supervision(
-            self.liveness, clock, self._equipment, self._equipment.overdue
+            self.liveness,
+            clock,
+            self._equipment,
+            self._equipment.overdue,
+            look=self._look_at_certificate,
         )
         self._status.problems = lambda: [code for code, _ in self._report.causes()]
 
@@ -211,6 +215,10 @@ class App:
             "unknown": sum(one is Verdict.UNKNOWN for one in verdicts),
             "online": "yes" if self._publisher.connected else "no",
         }
+
+    def _look_at_certificate(self) -> None:
+        if self._status.certificate.look():
+            self._publisher.say_again()
 
     def _link(self) -> Link:
         return Link(
@@ -322,7 +330,9 @@ class App:
         self._publisher.say_again()
 
     def _database(self, path: Path, formats: Sequence[str]) -> Database:
-        return Database(path, formats, self.liveness.beat(f"store {path.stem}"))
+        room = max(MAX_BYTES, 2 * self._site.state.outbox_max_bytes)
+        beat = self.liveness.beat(f"store {path.stem}")
+        return Database(path, formats, beat, max_bytes=room)
 
     def _loop(
         self,

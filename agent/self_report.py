@@ -68,7 +68,7 @@ class SelfReport:
     def _certificate(self) -> list[tuple[str, str]]:
         certificate = self._status.certificate
         days = certificate.days_left
-        if certificate.expected and (days is None or days < 0):
+        if certificate.expired:
             return [("agent.certificate_expired", "")]
         if days is not None and days <= WARNING_DAYS:
             return [("agent.certificate_expires", str(days))]

@@ -43,9 +43,14 @@ class Supervision:
         workers: Workers,
         overdue: Callable[[], Mapping[str, float]],
         *,
+        look: Callable[[], None] = lambda: None,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     ) -> None:
-        """`overdue` tells by how many seconds a driver has overrun its deadline, by its name."""
+        """`overdue` tells by how many seconds a driver has overrun its deadline, by its name.
+
+        `look` reads whatever else of the disk must be looked at now and then.
+        """
+        self._look = look
         self._liveness = liveness
         self._clock = clock
         self._workers = workers
@@ -94,6 +99,7 @@ class Supervision:
             log.error("too much memory; camera workers restarted", bytes=memory)
             self._workers.restart_workers()
         _name_threads()
+        self._look()
         own = psutil.Process()
         self.figures = OwnFigures(
             memory_bytes="unknown" if memory is None else memory,

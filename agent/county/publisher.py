@@ -21,7 +21,6 @@ WINDOW = 16
 ALARM_RESERVE = WINDOW // 2  # a third of the whole
 CONNACK_SECONDS = 5.0
 STATUS_SECONDS = 60.0
-ABOUT_SECONDS = 86_400.0
 REPLIES_KEPT = 64
 # So long confirmations gather while events go out in numbers: fewer turns, and the alarm's thread
 # gets its own sooner. An alarm ends the wait.
@@ -77,7 +76,7 @@ class Publisher:
         self._session: Session | None = None
         self._self_test = SelfTest(composer.topics)
         self._in_flight = InFlight()
-        self._session_since = self._status_due = self._about_due = 0.0
+        self._session_since = self._status_due = 0.0
         self._status_seconds = status_seconds
         self._was_up = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -267,15 +266,11 @@ class Publisher:
                 protocol=self._status.protocol,
             )
             self._own += [self._status.online, self._status.about]
-            self._about_due = now + ABOUT_SECONDS
             for queue in self._queues.values():
                 queue.take_back(float("inf"))
             self.on_connected()
         elif now >= self._status_due:
             self._own.append(self._status.online)
-            if now >= self._about_due:
-                self._own.append(self._status.about)  # the certificate has a day less
-                self._about_due = now + ABOUT_SECONDS
         else:
             return
         self._status_due = now + self._status_seconds

@@ -95,6 +95,8 @@ class Session:
         self.received: deque[tuple[str, bytes, bool]] = deque(maxlen=RECEIVED_KEPT)
         self._commands = commands
         self._tls = login.tls
+        # Given up is given up: a connection that begins after it would be nobody's.
+        self._beginning = threading.Lock()
         # Packet ids; many a broker grants what it then does not deliver.
         self.refused_subscriptions: set[int] = set()
         self._wake = wake
@@ -126,12 +128,30 @@ class Session:
 
     def start(self) -> None:
         """Begin to connect; the outcome shows in `up` or `ended`."""
+        if self._tls is None:
+            self._begin()
+        else:
+            # Their files may lie on a disk that hangs.
+            threading.Thread(target=self._begin_with, args=(self._tls,), daemon=True).start()
+
+    def _begin_with(self, tls: Tls) -> None:
+        if not tls.reading.acquire(blocking=False):
+            self._end("certificate files: not read in time")
+            return
         try:
-            if self._tls is not None:
-                self._client.tls_set_context(self._tls.context())
+            self._client.tls_set_context(tls.context())
         except (OSError, ValueError) as error:
             self._end(f"certificate files: {error}")
-            return
+        finally:
+            tls.reading.release()
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._beginning:
+            if self.ended is None:
+                self._connect()
+
+    def _connect(self) -> None:
         properties = None
         if self.mqtt5:
             properties = Properties(PacketTypes.CONNECT)
@@ -184,7 +204,8 @@ class Session:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-        self._end("given up")
+        with self._beginning:
+            self._end("given up")
         threading.Thread(target=self._client.loop_stop, daemon=True).start()
 
     def _will_properties(self) -> Properties | None:
@@ -196,6 +217,9 @@ class Session:
 
     def _on_connect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, allows: Any) -> None:
         self._network_thread = threading.current_thread()
+        if self.ended is not None:
+            self._client.disconnect()  # given up meanwhile: nobody's, and under our client id
+            return
         self.answered = True
         self.receive_maximum = getattr(allows, "ReceiveMaximum", self.receive_maximum)
         self.packet_maximum = getattr(allows, "MaximumPacketSize", None)

@@ -1,7 +1,8 @@
 """TLS to the county's broker: whom we trust, and the certificate that says who we are."""
 
 import ssl
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ if TYPE_CHECKING:  # 9 MB of memory, which a school without TLS can do without
     from cryptography import x509
 
 WARNING_DAYS = 30
-LOOK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Tls:
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    # Held while the files are read: a disk that hangs gets one reader, not one a connection.
+    reading: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def context(self) -> ssl.SSLContext:
         """Return what a connection needs. Raises OSError or ValueError, which names no secret."""
@@ -50,7 +52,10 @@ class Tls:
 
 
 class Validity:
-    """How long our certificate is still good; the file is looked at once a minute at most."""
+    """How long our certificate is still good, as it was last looked at.
+
+    `look` reads a file, which no thread may wait for that sends or feeds the watchdog.
+    """
 
     def __init__(self, clock: Clock, tls: Tls | None = None) -> None:
         self._clock = clock
@@ -59,22 +64,24 @@ class Validity:
     def change(self, tls: Tls | None) -> None:
         """Look at other files from now on."""
         self._tls = tls
-        self._days: int | None = None
-        self._look_at = float("-inf")
+        self.days_left: int | None = None
+        self.seen = False
+
+    def look(self) -> bool:
+        """Read the file; return whether the county should hear of what it says."""
+        tls = self._tls
+        if tls is None:
+            return False
+        days = tls.days_left(self._clock.now())
+        changed = not self.seen or days != self.days_left
+        self.days_left, self.seen = days, True
+        return changed
 
     @property
-    def expected(self) -> bool:
-        """Tell whether the site has a certificate at all."""
-        return self._tls is not None and self._tls.certificate is not None
-
-    @property
-    def days_left(self) -> int | None:
-        """Return whole days; None: no certificate, or none that can be read."""
-        now = self._clock.monotonic()
-        if self._tls is not None and now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
-            self._days = self._tls.days_left(self._clock.now())
-        return self._days
+    def expired(self) -> bool:
+        """Tell whether there is a certificate that is good no more, or cannot be read."""
+        has_one = self._tls is not None and self._tls.certificate is not None
+        return has_one and self.seen and (self.days_left is None or self.days_left < 0)
 
 
 def read_certificate(path: Path) -> "x509.Certificate":

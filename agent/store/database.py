@@ -15,6 +15,9 @@ from agent.liveness import Beat
 from agent.store.checkpoints import LAST_RESORT_PAGES
 from agent.store.salvage import salvage
 
+# The last fence; what an outbox may take is decided in `room`.
+MAX_BYTES = 256 << 20
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -30,7 +33,7 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, formats: Sequence[str], beat: Beat, *, max_bytes: int = 256 << 20
+        self, path: Path, formats: Sequence[str], beat: Beat, *, max_bytes: int = MAX_BYTES
     ) -> None:
         """`formats` are scripts: the first makes a store, each later one adds to the one before.
 

@@ -1,6 +1,7 @@
 """What paho-mqtt does that would lose a message or hide a loss; each by its cause, not its cure."""
 
 import ctypes
+import os
 import signal
 import socket
 import threading
@@ -188,5 +189,26 @@ def test_certificate_files_that_cannot_be_read_are_no_crash(broker: Broker, tmp_
     login = Login("school", None, None, Tls(ca=tmp_path / "none.pem"))
     one = Session(("127.0.0.1", broker.port), login, None, "cmd/#", lambda: None, mqtt5=True)
     one.start()
-    assert one.ended is not None
-    assert "certificate files" in one.ended
+    wait_until(lambda: one.ended is not None)
+    assert "certificate files" in str(one.ended)
+
+
+def test_certificate_files_on_a_disk_that_hangs_cost_one_thread_and_no_connection(
+    broker: Broker, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "ca.pem"
+    os.mkfifo(pipe)  # whoever opens it waits for a writer
+    login = Login("school", None, None, Tls(ca=pipe))
+    before = threading.active_count()
+    sessions = []
+    for _ in range(5):
+        one = Session(("127.0.0.1", broker.port), login, None, "cmd/#", lambda: None, mqtt5=True)
+        one.start()
+        sessions.append(one)
+    wait_until(lambda: all(one.ended is not None for one in sessions[1:]))
+    assert threading.active_count() == before + 1
+    assert sessions[0].ended is None
+    sessions[0].abort()
+    pipe.write_bytes(b"")  # the disk is there again
+    wait_until(lambda: threading.active_count() <= before)
+    assert not any(one.up for one in sessions)

@@ -186,10 +186,10 @@ def test_a_message_the_broker_refuses_steps_aside(tmp_path: Path) -> None:
 def test_an_alarm_overtakes_a_backlog(site: Site, county: County, broker: Broker) -> None:
     county.wait_for(status(online=True))
     broker.stop()
-    events = site.backlog(300)
+    events = site.backlog(200)
     alarm = site.press()
     broker.start()
-    county.wait_for(by_id(events[-1]), 30)
+    county.wait_for(by_id(events[-1]), 60)
     order = [heard.body.get("id") for heard in county.heard("event/")]
     assert order.index(alarm) < order.index(events[40])
 
@@ -206,8 +206,8 @@ def test_confirmations_go_to_the_disk_together_and_none_is_left_behind(
         return acked(ids, at)
 
     monkeypatch.setattr(site.events, "acked", counting)
-    events = site.backlog(200)
-    county.wait_for(by_id(events[-1]))
+    events = site.backlog(150)
+    county.wait_for(by_id(events[-1]), 60)  # each is held against the contract
     site.publisher.stop()
     assert sum(commits) == len(events)
     assert len(commits) < len(events) / 4

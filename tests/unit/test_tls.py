@@ -9,7 +9,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.county.messages import Composer
 from agent.county.site_status import SiteStatus
-from agent.county.tls import LOOK_SECONDS, Tls, Validity
+from agent.county.tls import Tls, Validity
 from agent.county.topics import Topics
 from agent.liveness import Liveness
 from agent.self_report import SelfReport
@@ -18,7 +18,6 @@ from agent.store.formats import ALARM_FORMATS
 from agent.store.outbox import Outbox
 from tests.delivery import INVENTORY
 from tests.integration.county_broker import Authority
-from tests.simulated_clock import SimulatedClock
 
 
 @pytest.fixture
@@ -49,17 +48,20 @@ def test_without_a_certificate_or_one_to_read_nothing_is_known(
     assert tls(authority, "bad").days_left(now) is None
 
 
-def test_a_renewed_file_is_seen_within_a_minute(authority: Authority) -> None:
-    clock = SimulatedClock()
-    clock.jump((SystemClock().now() - clock.now()).total_seconds())
+def test_what_is_new_is_told_once(authority: Authority) -> None:
     authority.issue("school", "school", until_days=5)
-    validity = Validity(clock, tls(authority))
-    assert (validity.expected, validity.days_left) == (True, 5)
-    authority.issue("school", "school", until_days=300)
-    clock.advance(LOOK_SECONDS - 1)
+    assert not Validity(SystemClock()).look()  # no TLS: nothing to say
+    validity = Validity(SystemClock(), tls(authority))
+    assert not validity.expired  # not looked at yet
+    assert validity.look()
     assert validity.days_left == 5
-    clock.advance(1)
+    assert not validity.look()
+    authority.issue("school", "school", until_days=300)
+    assert validity.look()
     assert validity.days_left == 300
+    (authority.directory / "school.pem").unlink()
+    assert validity.look()
+    assert validity.expired
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ def test_the_county_is_told_before_it_runs_out(
     composer = Composer(Topics("county", "school"), clock, lambda: "ntp")
     status = SiteStatus(composer, [box], INVENTORY, clock)
     status.certificate.change(tls(authority))
+    status.certificate.look()
     report = SelfReport(box, box, Liveness(clock), [], clock.now(), status, last_good="")
     assert [one for one, _ in report.causes()] == ([code] if code else [])
     assert f'"certificate_days_left": {days}'.encode() in status.about()[1]
@@ -91,6 +94,7 @@ def test_a_certificate_that_cannot_be_read_is_as_bad_as_an_expired_one(
     clock = SystemClock()
     status = SiteStatus(cast("Any", None), [], INVENTORY, clock)
     status.certificate.change(tls(authority, "none"))
+    status.certificate.look()
     box = Outbox(Database(tmp_path / "a", ALARM_FORMATS, Liveness(clock).beat("a")), "a")
     report = SelfReport(box, box, Liveness(clock), [], clock.now(), status, last_good="")
     assert [one for one, _ in report.causes()] == ["agent.certificate_expired"]
