@@ -27,7 +27,7 @@ CREATE VIEW present AS SELECT site, object,
   CASE WHEN online AND valid_until > CAST(strftime('%s', 'now') AS REAL)
   THEN verdict ELSE 'unknown' END AS verdict FROM state LEFT JOIN site USING (site);
 """
-ASK_AGAIN_SECONDS = 10
+ASK_AGAIN_SECONDS = 5
 MOST_AT_ONCE = 1000
 
 host, port, store, key_file, *certificates = sys.argv[1:]
@@ -36,6 +36,7 @@ db.executescript(SCHEMA)
 with open(key_file, "rb") as file:
     key = load_pem_private_key(file.read(), password=None)
 asked: dict[tuple[str, str, str], float] = {}
+asked_to: dict[tuple[str, str, str], int] = {}
 
 
 def on_event(site: str, body: dict) -> None:
@@ -78,7 +79,11 @@ def on_status(client: mqtt.Client, site: str, body: dict) -> None:
         missing = [seq for seq in range(1, head["seq"] + 1) if seq not in have]
         if missing and time.monotonic() - asked.get(place, -1e9) > ASK_AGAIN_SECONDS:
             asked[place] = time.monotonic()
-            ask(client, place, missing[0], min(missing[-1], missing[0] + MOST_AT_ONCE - 1))
+            # Each time the next thousand, then from the start again: numbers that were never used
+            # look missing until the event that says so has come, and that one is behind them.
+            rest = [seq for seq in missing if seq > asked_to.get(place, 0)] or missing
+            asked_to[place] = min(missing[-1], rest[0] + MOST_AT_ONCE - 1)
+            ask(client, place, rest[0], asked_to[place])
 
 
 def ask(client: mqtt.Client, place: tuple[str, str, str], first: int, last: int) -> None:

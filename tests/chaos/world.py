@@ -121,7 +121,9 @@ class World:
         """
         self.paused = True
         time.sleep(1)
-        until(lambda: bool(self.heads()) and not self.behind(), 60)
+        if not until(lambda: bool(self.heads()) and not self.behind(), 60):
+            self.paused = False
+            return  # what only this store has cannot be had again
         self.daemon.stop()
         file = self.state / store
         file.write_bytes(b"\0" * 4096 + file.read_bytes()[4096:])
