@@ -9,6 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from agent.county import wire
+from drivers.readings import Frozen
 
 CONTRACT = Path(__file__).parents[1] / "docs" / "contract"
 # What a site says to itself through the broker; no subscriber can make anything of it.
@@ -21,12 +22,17 @@ def validator(kind: str) -> Draft202012Validator:
     return Draft202012Validator(schema, format_checker=FormatChecker())
 
 
+@functools.cache
+def known() -> Mapping[str, type[Frozen]]:
+    return wire.messages()
+
+
 def offences(topic: str, body: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a message; an empty one takes a state away."""
     if not topic.startswith("campus/v1/") or not body or body.get("type") == OWN:
         return []
     kind = body.get("type")
-    models = wire.messages()
+    models = known()
     if kind not in models:
         return [f"{topic}: no such type: {kind}"]
     family, name = str(kind).split(".")[1:3]
