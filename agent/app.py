@@ -151,6 +151,7 @@ class App:
             *shared,
             self._own_states,
             self._equipment.remember,
+            self._equipment.unsaved,
             self._published(told.get(FACT, "")),
         )
         self._watch.announce(self._started())
@@ -359,7 +360,7 @@ class App:
         """
         known = recall(self._events.database, self._clock, told)
         try:
-            self._equipment.restore(known.scans, known.day_maps, known.facts)
+            self._equipment.restore(known.scans, known.facts)
         except Exception:
             log.exception("nothing restored: the monitors start afresh", component="journal")
         return known.facts

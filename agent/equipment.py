@@ -14,6 +14,7 @@ from agent.inventory import cameras, retention_channels
 from agent.monitors import Instant, Monitor
 from agent.monitors.cameras import CamerasMonitor
 from agent.monitors.host import HostMonitor
+from agent.monitors.ledger import Ledgers
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
@@ -74,6 +75,7 @@ class Equipment:
         self._parts: dict[str, _Running] = {}
         self._judges: dict[str, _Judge] = {}
         self._workers = StreamWorkers(clock)
+        self._ledgers = Ledgers()
         prepared = self.prepare(site)
         self.take(prepared, "alarm")
         self.take(prepared, "watch")
@@ -156,13 +158,15 @@ class Equipment:
         """End the camera workers; the next probes start new ones."""
         self._workers.end_all()
 
+    def unsaved(self) -> Mapping[str, str]:
+        """Return what must be stored at once with what it led to, by name."""
+        return self._ledgers.take_unsaved()
+
     def remember(self) -> Mapping[str, str]:
         """Return what the monitors must know after a restart, by name."""
         return {WATCHED_TIME: self._patrol.watched_time(self._now()).model_dump_json()}
 
-    def restore(
-        self, scans: Sequence[AnyReading], day_maps: Sequence[AnyReading], told: Mapping[str, str]
-    ) -> None:
+    def restore(self, scans: Sequence[AnyReading], told: Mapping[str, str]) -> None:
         """Give the monitors that are new what was journalled and remembered before them."""
         now = self._now()
         new = {name for name, judge in self._judges.items() if not judge.restored}
@@ -177,7 +181,8 @@ class Equipment:
             )
         retention = self._judges["retention"].monitor
         if "retention" in new and isinstance(retention, RetentionMonitor):
-            retention.restore(day_maps, now)
+            self._ledgers.restore(told)
+            retention.restored(now)
 
     @property
     def _patrol(self) -> PatrolMonitor:
@@ -210,6 +215,7 @@ class Equipment:
                 site.state.directory,
                 site.site.zone,
                 site.retention,
+                self._ledgers,
                 self._clock,
                 self._scheduler,
             )
@@ -231,7 +237,7 @@ class Equipment:
     def _made_monitors(self, site: SiteSettings) -> Mapping[str, _Judge]:
         zone = site.site.zone
         readers = [reader.id for reader in site.nfc_reader]
-        recorders = [recorder.id for recorder in site.recorder]
+        recorders = {one.id: one.polled_every_seconds for one in site.recorder}
         channels = [each for recorder in site.recorder for each in retention_channels(recorder)]
         watched = cameras(site)
         max_age = max(ROUNDS_UNTIL_STALE * site.cameras.round_seconds, LEAST_MAX_AGE_SECONDS)
@@ -248,6 +254,7 @@ class Equipment:
                     channels,
                     site.retention,
                     zone,
+                    self._ledgers,
                     before=before if isinstance(before, RetentionMonitor) else None,
                 ),
             ),

@@ -63,6 +63,7 @@ def retention_channels(recorder: Recorder) -> Sequence[Channel]:
             id=channel.id,
             name=channel.name,
             key_area=channel.key_area,
+            installed=channel.installed,
         )
         for channel in recorder.channel
     ]

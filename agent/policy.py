@@ -1,6 +1,6 @@
 """The county's figures: settings with the county's values as defaults."""
 
-from datetime import time
+from datetime import date, time
 from typing import Literal
 
 from pydantic import Field
@@ -140,6 +140,7 @@ class Channel(DeviceSettings):
     id: str
     name: str
     key_area: bool = False
+    installed: date | None = None
 
 
 class RetentionPolicy(DeviceSettings):
@@ -151,6 +152,9 @@ class RetentionPolicy(DeviceSettings):
     clock_warn_seconds: float = Field(default=60, gt=0)
     clock_fail_seconds: float = Field(default=300, gt=0)
     max_age_hours: float = Field(default=36, gt=0)
+    thin_day_ratio: float = Field(
+        default=0.5, ge=0, le=1, description="a day with less of it recorded is a thin one"
+    )
 
     def target_days(self, channel: Channel) -> int:
         """Return how many days of that channel must be held."""

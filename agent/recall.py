@@ -15,7 +15,7 @@ from drivers.base import Clock
 from drivers.readings import AnyReading
 
 RECALL_SECONDS = 3.0
-# Enough for the tours of yesterday and today, and for the last nightly survey.
+# Enough for the tours of yesterday and today.
 REACH = timedelta(days=3)
 
 T = TypeVar("T")
@@ -25,10 +25,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Readings of the last days, and the named facts of the monitors; all may be empty."""
+    """Scans of the last days, and the named facts of the monitors; all may be empty."""
 
     scans: Sequence[AnyReading]
-    day_maps: Sequence[AnyReading]
     facts: Mapping[str, str]
 
 
@@ -46,7 +45,6 @@ def recall(database: Database, clock: Clock, facts: Mapping[str, str] | None = N
         return otherwise
 
     scans = read(journal.since(database, "scan", since), [])
-    day_maps = read(journal.since(database, "day_map", since), [])
     if facts is None:
         facts = read(journal.remembered(database), dict[str, str]())
-    return Recalled(scans, day_maps, facts)
+    return Recalled(scans, facts)

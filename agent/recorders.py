@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -13,12 +14,23 @@ from agent.policy import RetentionPolicy
 from agent.scheduler import Scheduler
 from agent.settings import Recorder
 from agent.store.login_budget import FileLoginBudget
-from agent.surveys import Survey
+from agent.store.quirks import FileQuirks
+from agent.survey.archive import ArchiveSurvey, Known
+from agent.survey.job import SurveyJob
+from agent.survey.view import Wanted
 from drivers.base import Clock
+from drivers.recorder import dahua, hikvision
+from drivers.recorder.dahua import DahuaDriver
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.hikvision import HikvisionDriver, live_path
+from drivers.recorder.hikvision import HikvisionDriver
+from drivers.recorder.settings import Maker
 from drivers.stream_target import StreamTarget
 
+DRIVERS: dict[Maker, type[HikvisionDriver | DahuaDriver]] = {
+    "hikvision": HikvisionDriver,
+    "dahua": DahuaDriver,
+}
+LIVE_PATHS = {"hikvision": hikvision.live_path, "dahua": dahua.live_path}
 POLL_DEADLINE_SECONDS = 60.0
 SURVEY_AGAIN_SECONDS = 600
 
@@ -33,6 +45,7 @@ class RecorderPart:
         state_directory: Path,
         zone: ZoneInfo,
         policy: RetentionPolicy,
+        ledgers: Known,
         clock: Clock,
         scheduler: Scheduler,
     ) -> None:
@@ -50,24 +63,24 @@ class RecorderPart:
             request_gap_seconds=recorder.request_gap_seconds,
         )
         channels = retention_channels(recorder)
-        driver = HikvisionDriver(
+        driver = DRIVERS[recorder.driver](
             recorder,
             password,
             self._gate,
             clock,
+            FileQuirks(state_directory / f"quirks-{recorder.id}.json"),
             zone=zone,
             channels=[channel.number for channel in channels],
         )
         self._thread = DeviceThread(
             driver,
             clock,
-            poll_seconds=recorder.poll_seconds,
+            poll_seconds=recorder.polled_every_seconds,
             deadline_seconds=POLL_DEADLINE_SECONDS,
         )
-        # All its channels may have been left out of a bad file.
-        targets = [policy.target_days(channel) for channel in channels]
-        days = max(targets, default=policy.retention_min_days)
-        self._survey = Survey(driver, self._thread, clock, zone, days=days)
+        wanted = [Wanted(channel.number, policy.target_days(channel)) for channel in channels]
+        survey = ArchiveSurvey(driver, wanted, ledgers, clock, zone, Random())  # noqa: S311 - no secret
+        self._survey = SurveyJob(survey, self._thread)
 
     def start(self, post: Post) -> None:
         """Start to poll; a survey follows the first poll, then every night.
@@ -75,7 +88,7 @@ class RecorderPart:
         One that did not come to its end is asked for again soon.
         """
         self._thread.start(post)
-        self._survey.request()
+        self._survey.start()
         self._scheduler.daily(self._job, self._recorder.survey_at, self._survey.request)
         self._scheduler.every(f"{self._job} again", SURVEY_AGAIN_SECONDS, self._survey.retry)
 
@@ -97,6 +110,7 @@ class RecorderPart:
         """Return what a camera round opens on this recorder."""
         recorder = self._recorder
         base = f"rtsp://{recorder.host}:{recorder.rtsp_port}"
+        live_path = LIVE_PATHS[recorder.driver]
         return [
             CameraProbe(
                 StreamTarget(

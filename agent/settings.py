@@ -1,6 +1,7 @@
 """One site's settings, as its TOML file holds them: frozen, no unknown keys, nothing guessed."""
 
 import zoneinfo
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,7 @@ from agent.settings_types import (
 from agent.store.outbox import CAP_BYTES
 from drivers.base import DeviceSettings
 from drivers.nfc.pn532 import Pn532Settings
-from drivers.recorder.hikvision import HikvisionSettings
+from drivers.recorder.settings import Maker, RecorderSettings
 
 Duty = Literal["alarm", "recordings", "pictures", "patrol", "police_link", "gate_manned"]
 DUTIES: tuple[Duty, ...] = (
@@ -165,16 +166,19 @@ class Channel(DeviceSettings):
     id: Id
     name: Text
     key_area: bool = False
+    installed: date | None = Field(
+        default=None, description="a new camera has no older recordings: it grows from here"
+    )
     stream: Literal["sub", "main"] = "sub"
     expect: ExpectedStream = ExpectedStream()
 
 
-class Recorder(HikvisionSettings):
+class Recorder(RecorderSettings):
     """[[recorder]]: a recorder and those of its channels that are watched."""
 
     id: Id
     name: str = ""
-    driver: Literal["hikvision"]
+    driver: Maker
     host: Host
     username: Text
     password: SecretReference

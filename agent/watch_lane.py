@@ -20,12 +20,14 @@ from drivers.base import Clock
 from drivers.readings import Reading
 
 # Readings a monitor needs again after a restart.
-JOURNALLED = frozenset({"scan", "day_map"})
+JOURNALLED = frozenset({"scan"})
 REMEMBER_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
 # Events given up for want of room are told together, so that telling does not fill it: when no
 # more were for a while, or after a minute.
 DROPS_QUIET_SECONDS, DROPS_SECONDS = 5.0, 60.0
+
+NOTHING: Mapping[str, str] = {}
 
 log = structlog.get_logger()
 
@@ -43,6 +45,7 @@ class WatchLane:
         clock: Clock,
         more_states: Callable[[], Sequence[State]],
         remember: Callable[[], Mapping[str, str]],
+        unsaved: Callable[[], Mapping[str, str]],
         published: Published,
     ) -> None:
         self._monitors = monitors
@@ -53,6 +56,7 @@ class WatchLane:
         self._clock = clock
         self._more_states = more_states
         self._remember = remember
+        self._unsaved = unsaved
         self._published = published
         self.failed: set[str] = set()
         self._shown: dict[int, Sequence[State]] = {}
@@ -76,8 +80,9 @@ class WatchLane:
         now = self._now()
         events = self._asked(lambda monitor: monitor.observe(reading, now))
         kept = [reading] if getattr(reading, "kind", "") in JOURNALLED else []
-        if events or kept:
-            self._deliver(events, kept)
+        facts = self._unsaved()
+        if events or kept or facts:
+            self._deliver(events, kept, facts)
 
     def tick(self) -> None:
         """Let every monitor judge again, and send the states that are due."""
@@ -162,14 +167,20 @@ class WatchLane:
         if events:
             self._deliver(events, [])
 
-    def _deliver(self, events: Sequence[Event], readings: Sequence[Reading]) -> None:
+    def _deliver(
+        self,
+        events: Sequence[Event],
+        readings: Sequence[Reading],
+        facts: Mapping[str, str] = NOTHING,
+    ) -> None:
         rows = [
             self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
             for event in events
         ]
         also = None
-        if readings:
-            also = journal.writer(str(getattr(readings[0], "kind", "")), readings)
+        if readings or facts:
+            kind = str(getattr(readings[0], "kind", "")) if readings else ""
+            also = journal.writer(kind, readings, facts)
         self._outbox.put(rows, also).add_done_callback(lambda done: self._stored(rows, done))
 
     def _stored(self, rows: Sequence[Row], done: "Future[None]") -> None:

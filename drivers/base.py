@@ -1,13 +1,14 @@
 """What a driver is, and the few things it is given."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from datetime import date, datetime
-from typing import Protocol
+from datetime import datetime
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from drivers.readings import Reading
+from drivers.readings import Reading, Unknown
+from drivers.recordings import Extent, Segments
 
 
 class Clock(Protocol):
@@ -73,15 +74,55 @@ class OutputDriver(Protocol):
         """
 
 
+Evidence = Literal["calendar", "segments", "extent"]
+
+
 class RecorderDriver(Driver, Protocol):
-    """A recorder also tells, slowly, on which days each channel has video."""
+    """A recorder also tells what it holds. All days and times are of its own wall clock, naive.
 
-    def survey(self, *, until: date, days: int, deadline: float) -> Iterator[Reading]:
-        """Yield a DayMapReading per channel and month that holds the `days` days up to `until`.
+    What one question cannot be answered with is Unknown; only an error that ends all talk with
+    the recorder is raised.
+    """
 
-        `until` is a day of the recorder's own calendar. One channel's failure is that month's
-        Unknown; only an error that ends all talk with the recorder is raised.
+    @property
+    def gives(self) -> frozenset[Evidence]:
+        """Return what it can say of its archive."""
+
+    def month_days(
+        self, channel: int, year: int, month: int, *, deadline: float
+    ) -> Mapping[int, bool] | Unknown:
+        """Return the days of a month its calendar says something was recorded on."""
+
+    def segments(
+        self,
+        channel: int,
+        start: datetime,
+        end: datetime,
+        *,
+        deadline: float,
+        pages: int = ...,
+    ) -> Segments | Unknown:
+        """Return what is recorded of a channel in a span, whole where it says `complete`.
+
+        At most `pages` are asked for; the default is as many as a span may have.
         """
+
+    def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
+        """Return for each channel the oldest and the newest it claims to hold."""
+
+    def wall_clock(self) -> datetime | Unknown:
+        """Return its own clock now, by what it said at the last poll."""
+
+    @property
+    def span_days(self) -> int:
+        """Return how many days one search for segments may well span."""
+
+    @property
+    def calendar_right(self) -> bool | None:
+        """Tell whether its calendar has been compared with its segments; None: not yet."""
+
+    def judge_calendar(self, *, right: bool) -> None:
+        """Note what that comparison showed; kept for its firmware."""
 
 
 class Gate(Protocol):
@@ -99,5 +140,8 @@ class Gate(Protocol):
 
     def login_failed(
         self, *, retries_left: int | None = None, locked_seconds: float | None = None
-    ) -> None:
-        """Note that the recorder refused the credential; every protocol reports here."""
+    ) -> bool:
+        """Note that the recorder refused the credential; every protocol reports here.
+
+        Returns whether the gate lets it be tried again later without a person.
+        """

@@ -1,11 +1,13 @@
 """Readings: one fact from one device at one instant, measured values without a verdict."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from drivers.errors import DriverError
 
 
 class Reason(StrEnum):
@@ -41,6 +43,11 @@ class Unknown(Frozen):
 
     reason: Reason
     detail: str = ""
+
+
+def unknown(error: DriverError) -> Unknown:
+    """Return what an error leaves of a measurement."""
+    return Unknown(reason=Reason(error.reason), detail=str(error))
 
 
 class Reading(Frozen):
@@ -215,17 +222,30 @@ class ChannelReading(Reading):
     condition: str | Unknown
 
 
-class DayMapReading(Reading):
-    """Days of one calendar month, by the recorder's own calendar, on which a channel has video.
+class RecordedDay(Frozen):
+    """What is known of one calendar day; None: not known.
 
-    `days` maps the day of the month to presence; a day the recorder did not list is left out.
+    `usable`: some of it is neither locked nor misdated, so that it counts as depth.
     """
 
-    kind: Literal["day_map"] = "day_map"
+    present: bool
+    usable: bool | None = None
+    covered_seconds: int | None = None
+
+
+Grade = Literal["A", "B", "C"]
+
+
+class RecordedDaysReading(Reading):
+    """What a recorder has of a channel, by days of its own calendar; a day not told is left out.
+
+    `grade`: A segments were looked at, B its calendar says so, C it claims an oldest and a newest.
+    """
+
+    kind: Literal["recorded_days"] = "recorded_days"
     channel: int
-    year: int
-    month: int
-    days: Mapping[int, bool] | Unknown
+    grade: Grade
+    days: Mapping[date, RecordedDay] | Unknown
 
 
 class StreamLayer(StrEnum):
@@ -311,7 +331,7 @@ AnyReading = Annotated[
     | ScanReading
     | RecorderReading
     | ChannelReading
-    | DayMapReading
+    | RecordedDaysReading
     | StreamReading
     | PictureReading
     | HostReading,

@@ -1,33 +1,31 @@
-"""A Hikvision recorder on loopback: ISAPI with digest, lockout, day calendars and bad manners."""
+"""A Hikvision recorder on loopback: ISAPI with digest, lockout, calendars, search, bad manners."""
 
 import re
-import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from typing import Literal
 
-from simulators.digest_door import DigestDoor
-from simulators.droppable_server import DroppableServer
+from simulators import hikvision_search
+from simulators.archive import SimulatedChannel
+from simulators.http_recorder import CommonFault, HttpRecorder, Sent
 from simulators.truth import Truth
 
-Fault = Literal[
-    "busy",  # 503 with deviceBusy
-    "device_error",  # 500 with deviceError
-    "silent",  # takes the question and says nothing
-    "truncated",  # half the XML, with a Content-Length that fits the half
-    "wrong_length",  # a Content-Length longer than what comes
-    "html",  # the web page of the recorder instead of XML
-    "status_with_200",  # ResponseStatus notSupport under HTTP 200
-    "low_privilege",  # 403 lowPrivilege
-    "not_found",  # 404 with an HTML page
-    "unauthorized",  # 401 whatever the password
-    "empty_days",  # a calendar without days
-    "drip",  # one byte at a time, for ever
-    "huge",  # three megabytes of blanks inside the XML
+Fault = (
+    CommonFault
+    | Literal[
+        "busy",  # 503 with deviceBusy
+        "device_error",  # 500 with deviceError
+        "status_with_200",  # ResponseStatus notSupport under HTTP 200
+        "low_privilege",  # 403 lowPrivilege
+        "empty_days",  # a calendar without days
+    ]
+)
+Calendar = Literal[
+    "right",
+    "off",  # the firmware has none
+    "all_false",  # it has one that knows of no recording
+    "same_for_all",  # it does not look at the track it is asked for
 ]
 # Seen in the field, even mixed inside one reply (mezz64/pyHik#57, #48, #64, #132).
 NAMESPACES = {
@@ -39,6 +37,7 @@ NAMESPACES = {
 }
 
 
+_XML = 'application/xml; charset="UTF-8"'
 _REFUSALS = {
     "busy": (503, 2, "Device Busy", "deviceBusy"),
     "device_error": (500, 3, "Device Error", "deviceError"),
@@ -47,29 +46,8 @@ _REFUSALS = {
 }
 
 
-@dataclass
-class SimulatedChannel:
-    """One camera input: days recorded run back `depth_days` from today, less `holes`."""
-
-    number: int
-    name: str = "Camera"
-    online: bool = True
-    condition: str = "connect"
-    depth_days: int = 40
-    holes: set[date] = field(default_factory=set)
-
-    def has(self, day: date, today: date) -> bool:
-        """Tell whether something was recorded on `day`."""
-        return today - timedelta(days=self.depth_days) <= day <= today and day not in self.holes
-
-
-class HikvisionSimulator:
-    """A recorder with a clock of its own (`now_utc` shifted by `zone_hours` and the offset).
-
-    Every request, login and write attempt is in the truth log; `door` is its login. Attributes
-    may be set while it runs; `fault` concerns paths that contain `fault_path`, the next
-    `fault_count` answers of them if it is given. `days` gives channels by number and depth.
-    """
+class HikvisionSimulator(HttpRecorder):
+    """A Hikvision recorder; `days` gives channels by number and depth."""
 
     def __init__(
         self,
@@ -85,57 +63,23 @@ class HikvisionSimulator:
         now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.truth = truth
-        self.door = DigestDoor(truth, "nvr", user, password, monotonic)
+        super().__init__(
+            truth,
+            port=port,
+            user=user,
+            password=password,
+            clock_offset_seconds=clock_offset_seconds,
+            zone_hours=zone_hours,
+            now_utc=now_utc,
+            monotonic=monotonic,
+        )
         self.channels = channels if channels is not None else []
         for number, depth in (days or {}).items():
             self.channels.append(SimulatedChannel(number, depth_days=depth))
-        self.clock_offset_seconds = clock_offset_seconds
-        self.zone_hours = zone_hours
         self.namespace = "isapi"
-        self.ignore_track = False
+        self.calendar: Calendar = "right"
+        self.search = hikvision_search.SearchManners()
         self.allow_channel_list = True
-        self.fault: Fault | None = None
-        self.fault_path = "/"
-        self.fault_count: int | None = None
-        self._now_utc = now_utc
-        self._released = threading.Event()
-        simulator = self
-
-        class Handler(_Handler):
-            recorder = simulator
-
-        self._handler = Handler
-        self._server: DroppableServer | None = DroppableServer(("127.0.0.1", port), Handler)
-        self._thread: threading.Thread | None = None
-        self.port = int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Power on, after `stop` on the same port."""
-        self._released.clear()
-        server = self._server or DroppableServer(("127.0.0.1", self.port), self._handler)
-        self._server = server
-        self._thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Power off: the port closes and whoever is connected is dropped. Safe to call twice."""
-        self._released.set()
-        server, thread = self._server, self._thread
-        self._server = self._thread = None
-        if server is not None:
-            if thread is not None:
-                server.shutdown()
-                thread.join(timeout=5)
-            server.server_close()
-            server.drop_clients()
-
-    def wall_clock(self) -> datetime:
-        """Return what its screen shows, naive."""
-        shift = timedelta(hours=self.zone_hours, seconds=self.clock_offset_seconds)
-        return (self._now_utc() + shift).replace(tzinfo=None)
 
     @property
     def busy(self) -> bool:
@@ -146,20 +90,33 @@ class HikvisionSimulator:
     def busy(self, busy: bool) -> None:
         self.fault = "busy" if busy else None
 
-    def next_fault(self, path: str) -> Fault | None:
-        """Return what goes wrong with the answer to this question."""
-        if self.fault is None or self.fault_path not in path:
-            return None
-        fault = self.fault
-        if self.fault_count is not None:
-            self.fault_count -= 1
-            if self.fault_count <= 0:
-                self.fault, self.fault_count = None, None
-        return fault
+    def answer(self, method: str, path: str, body: str) -> Sent:
+        """Answer a question of somebody who is logged in."""
+        if not self.allow_channel_list and "InputProxy" in path:
+            return self.spoiled("low_privilege", Sent(200, _XML, b""))
+        found = self.document(method, path, body)
+        if found is None:
+            return Sent(404, "text/html", b"<!DOCTYPE html><html><body>Not Found")
+        status, text = found if isinstance(found, tuple) else (200, found)
+        return Sent(status, _XML, text.encode())
 
-    def wait_released(self, seconds: float) -> bool:
-        """Sleep that ends early when the power goes."""
-        return self._released.wait(seconds)
+    def refusal(self) -> Sent:
+        """Return the body of a 401."""
+        return Sent(401, _XML, self._user_check(401, "Unauthorized").encode())
+
+    def write_refused(self) -> Sent:
+        """Refuse to be written to."""
+        text = self.status(4, "Invalid Operation", "methodNotAllowed")
+        return Sent(403, _XML, text.encode())
+
+    def spoiled(self, fault: str, sent: Sent) -> Sent:
+        """Return what a fault makes of an answer."""
+        if fault in _REFUSALS:
+            status, code, word, sub = _REFUSALS[fault]
+            return Sent(status, _XML, self.status(code, word, sub).encode())
+        if fault == "empty_days":
+            return sent._replace(body=re.sub(b"<day>.*</day>", b"", sent.body))
+        return sent
 
     # -- documents
 
@@ -173,8 +130,8 @@ class HikvisionSimulator:
         names = NAMESPACES[self.namespace]
         return f' xmlns="{names[1]}"' if len(names) > 1 else ""
 
-    def document(self, method: str, path: str, body: str) -> str | None:
-        """Return the XML for a question, None where this recorder has nothing."""
+    def document(self, method: str, path: str, body: str) -> str | tuple[int, str] | None:
+        """Return the XML for a question, with its status if not 200; None: it has nothing."""
         if method == "GET" and path == "/ISAPI/Security/userCheck":
             return self._user_check(200, "OK")
         if method == "GET" and path == "/ISAPI/System/deviceInfo":
@@ -199,7 +156,16 @@ class HikvisionSimulator:
         track = re.fullmatch(r"/ISAPI/ContentMgmt/record/tracks/(\d+)01/dailyDistribution", path)
         if method == "POST" and track:
             return self._calendar(int(track[1]), body)
+        if method == "POST" and path == "/ISAPI/ContentMgmt/search":
+            return self._search(body)
         return None
+
+    def _search(self, body: str) -> str | tuple[int, str]:
+        zone = timedelta(hours=self.zone_hours)
+        found = hikvision_search.search(body, self.channels, self.search, self.wall_clock(), zone)
+        if isinstance(found, hikvision_search.SearchRefused):
+            return found.status, self.status(found.code, "Invalid Operation", found.sub)
+        return hikvision_search.document(found, self.attributes())
 
     def _user_check(self, value: int, word: str) -> str:
         left = round(self.door.lock_seconds_left())
@@ -211,10 +177,6 @@ class HikvisionSimulator:
             f"<unlockTime>{left}</unlockTime>"
             f"<retryLoginTime>{tries}</retryLoginTime></userCheck>"
         )
-
-    def refusal(self) -> str:
-        """Return the body of a 401."""
-        return self._user_check(401, "Unauthorized")
 
     def status(self, code: int, word: str, sub: str) -> str:
         """Return a ResponseStatus."""
@@ -251,18 +213,18 @@ class HikvisionSimulator:
     def _calendar(self, number: int, body: str) -> str | None:
         asked = re.search(r"<year>(\d+)</year>\s*<monthOfYear>0?(\d+)</monthOfYear>", body)
         channel = next((each for each in self.channels if each.number == number), None)
-        if channel is None and self.ignore_track:
+        if self.calendar == "same_for_all":
             channel = self.channels[0]
-        if channel is None or asked is None:
+        if channel is None or asked is None or self.calendar == "off":
             return None
         first = date(int(asked[1]), int(asked[2]), 1)
-        today = self.wall_clock().date()
+        now = self.wall_clock()
         days = [first + timedelta(days=n) for n in range(31)]
         rows = "".join(
             f"<day><id>{day.day}</id><dayOfMonth>{day.day}</dayOfMonth>"
             + (
                 "<record>true</record><recordType>time</recordType></day>"
-                if channel.has(day, today)
+                if self.calendar != "all_false" and channel.has(day, now)
                 else "<record>false</record></day>"
             )
             for day in days
@@ -270,107 +232,3 @@ class HikvisionSimulator:
         )
         name = "trackDailyDistribution"
         return f"<{name} {self.attributes()}><dayList>{rows}</dayList></{name}>"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    recorder: HikvisionSimulator
-
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """The truth log is the log."""
-
-    def do_GET(self) -> None:
-        self._handle("")
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        self._handle(self.rfile.read(length).decode("utf-8", "replace"))
-
-    def do_PUT(self) -> None:
-        self.recorder.truth.record("nvr", "write_attempt", path=self.path)
-        self._send(403, self.recorder.status(4, "Invalid Operation", "methodNotAllowed"))
-
-    do_DELETE = do_PUT  # noqa: N815 - the base's name
-
-    def _handle(self, body: str) -> None:
-        recorder = self.recorder
-        header = self.headers.get("Authorization")
-        recorder.truth.record(
-            "nvr", "request", method=self.command, path=self.path, signed=header is not None
-        )
-        if recorder.fault == "silent" and recorder.fault_path in self.path:
-            recorder.wait_released(60)
-            self.close_connection = True
-            return
-        if header is None or recorder.fault == "unauthorized":
-            self._challenge(stale=False)
-            return
-        outcome = recorder.door.login(self.command, self.path, header)
-        if outcome != "ok":
-            self._challenge(stale=outcome == "stale")
-            return
-        self._answer(recorder.next_fault(self.path), body)
-
-    def _challenge(self, *, stale: bool) -> None:
-        value = self.recorder.door.challenge(stale=stale)
-        self._send(401, self.recorder.refusal(), authenticate=value)
-
-    def _answer(self, fault: Fault | None, body: str) -> None:
-        recorder = self.recorder
-        found = recorder.document(self.command, self.path, body)
-        if not recorder.allow_channel_list and "InputProxy" in self.path:
-            fault = "low_privilege"
-        if fault in _REFUSALS:
-            status, code, word, sub = _REFUSALS[fault]
-            self._send(status, recorder.status(code, word, sub))
-        elif fault == "html":
-            self._send(200, "<html><head></head><body>Login</body></html>", kind="text/html")
-        elif fault == "not_found" or found is None:
-            self._send(404, "<!DOCTYPE html><html><body>Not Found", kind="text/html")
-        elif fault == "drip":
-            self._drip(found)
-        elif fault == "wrong_length":
-            self._send(200, found, extra_length=100)
-            self.close_connection = True
-        else:
-            self._send(200, _spoilt(found, fault))
-
-    def _send(
-        self,
-        status: int,
-        content: str,
-        *,
-        kind: str = 'application/xml; charset="UTF-8"',
-        authenticate: str | None = None,
-        extra_length: int = 0,
-    ) -> None:
-        data = content.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data) + extra_length))
-        if authenticate is not None:
-            self.send_header("WWW-Authenticate", authenticate)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def _drip(self, content: str) -> None:
-        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        for byte in (b"X-Slow: " + b"y" * 1000 + content.encode())[:2000]:
-            if self.recorder.wait_released(0.05):
-                break
-            self.wfile.write(bytes([byte]))
-        self.close_connection = True
-
-
-def _spoilt(content: str, fault: Fault | None) -> str:
-    if fault == "truncated":
-        return content[: len(content) // 2]
-    if fault == "huge":
-        return content + " " * 3_000_000
-    if fault == "empty_days":
-        return re.sub("<day>.*</day>", "", content)
-    return content

@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from simulators.hikvision import HikvisionSimulator, SimulatedChannel
+from simulators.archive import SimulatedChannel
+from simulators.hikvision import HikvisionSimulator
 from simulators.modbus import ModbusSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.rtsp import RtspSimulator

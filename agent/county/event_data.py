@@ -138,14 +138,17 @@ class CameraEventData(EventData):
 
 
 class RecordingEventData(EventData):
-    """The retention verdict of a channel changed."""
+    """The retention verdict of a channel changed, or days that were held have gone."""
 
     kind = "recording"
-    what: Literal["changed"] = "changed"
+    what: Literal["changed", "lost"] = "changed"
     channel: str
     word: Literal["met", "claimed", "growing", "short", "unknown"]
     verdict: Verdict
     causes: tuple[Cause, ...] = ()
+    lost_days: tuple[date, ...] = Field(
+        default=(), description="with `lost`: days inside the target, by the recorder's calendar"
+    )
 
 
 class AuditEventData(EventData):

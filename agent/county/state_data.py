@@ -112,8 +112,18 @@ class RecordingState(StateData):
     depth_days_upper: Count
     missing_days_lower: Count
     missing_days_upper: Count
-    grade: Literal["A", "B", "C"] | None
+    grade: Literal["A", "B", "C"] | None = Field(
+        description="what the lower depth rests on: segments looked at, calendar, device's claim"
+    )
     surveyed_until: date | None
+    sampled_days: int = Field(default=0, description="days of the target whose segments were seen")
+    thin_days: int = Field(default=0, description="of these, days of which little was recorded")
+    covered_ratio: Measure = Field(
+        default="unknown", description="recorded part of the sampled days: an estimate"
+    )
+    met_on: date | None = Field(
+        default=None, description="with `growing`: the day on which the target will be reached"
+    )
 
 
 class CameraState(StateData):

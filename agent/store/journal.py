@@ -1,4 +1,4 @@
-"""Readings that must outlive a restart: scans of today, the last survey of each recorder."""
+"""What must outlive a restart: scans of the last days, and named facts of the monitors."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +22,18 @@ _READING: TypeAdapter[AnyReading] = TypeAdapter(AnyReading)
 log = structlog.get_logger()
 
 
-def writer(kind: str, readings: Sequence[Reading]) -> Callable[[sqlite3.Connection], None]:
-    """Return what stores these readings, to go into the commit of the events they led to."""
+def writer(
+    kind: str, readings: Sequence[Reading], facts: Mapping[str, str]
+) -> Callable[[sqlite3.Connection], None]:
+    """Return what stores readings and facts, to go into the commit of the events they led to."""
+    keep = remember(facts)
 
     def write(db: sqlite3.Connection) -> None:
         db.executemany(
             "INSERT INTO reading(kind, observed_at, body) VALUES(?, ?, ?)",
             [(kind, one.observed_at.timestamp(), one.model_dump_json()) for one in readings],
         )
+        keep(db)
 
     return write
 

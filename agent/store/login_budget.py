@@ -1,17 +1,15 @@
 """The login budget of one recorder as a small file, so that a crash loop cannot spend it."""
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from agent.store.small_file import replace
 from drivers.recorder.gate import LoginState
 
 
 class FileLoginBudget:
-    """Meets drivers.recorder.gate.LoginBudgetStore: JSON, replaced as a whole, mode 0600."""
+    """Meets drivers.recorder.gate.LoginBudgetStore."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -25,19 +23,4 @@ class FileLoginBudget:
 
     def save(self, state: LoginState) -> None:
         """Replace the file and wait for the disk. Raises OSError."""
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600
-                file.write(state.model_dump_json(indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace(self._path, state.model_dump_json(indent=1).encode())

@@ -246,6 +246,7 @@ SENTENCES = {
     "event.camera.fault": "camera fault: {camera} ({verdict})",
     "event.camera.cleared": "camera fault cleared: {camera}",
     "event.recording.changed": "retention changed: {channel}, {word} ({verdict})",
+    "event.recording.lost": "recordings that were held are gone: {channel}, {lost_days}; {word} ({verdict})",
     "event.agent.started": "the agent has started",
     "event.agent.reloaded": "new settings are in force",
     "event.agent.reload_refused": "new settings were not taken; the old ones stay in force",

@@ -235,6 +235,7 @@ SENTENCES = {
     "event.camera.fault": "摄像机异常：{camera}（{verdict}）",
     "event.camera.cleared": "摄像机恢复：{camera}",
     "event.recording.changed": "录像保存情况变化：{channel}，{word}（{verdict}）",
+    "event.recording.lost": "原有录像已消失：{channel}，{lost_days}；{word}（{verdict}）",
     "event.agent.started": "程序已启动",
     "event.agent.reloaded": "新设置已生效",
     "event.agent.reload_refused": "新设置未采用，旧设置继续有效",

@@ -172,8 +172,11 @@ class RecorderGate:
 
     def login_failed(
         self, *, retries_left: int | None = None, locked_seconds: float | None = None
-    ) -> None:
-        """Note that the recorder refused the credential; `locked_seconds` 0: it did not say."""
+    ) -> bool:
+        """Note that the recorder refused the credential; `locked_seconds` 0: it did not say.
+
+        Returns whether it may be tried again later without a person.
+        """
         with self._lock:
             self._vouched_until = 0.0
             held = self._hold() is not None or self._memory.state == "rejected"
@@ -201,6 +204,7 @@ class RecorderGate:
                 )
             else:
                 self._remember(state="rejected", failures=failures, trying=False)
+            return self._memory.state != "rejected"
 
     def retry(self) -> None:
         """Let one login out again after `rejected`: a person asked for it. A lock is still kept."""

@@ -9,14 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
-from pydantic import SecretStr
 
 from agent.clock import SystemClock
-from agent.store.login_budget import FileLoginBudget
 from drivers.alarm.modbus import ModbusSettings
 from drivers.alarm.modbus_bus import ModbusBus
 from drivers.alarm.modem_lines import ModemLinesDriver, ModemLinesSettings
@@ -30,14 +27,12 @@ from drivers.errors import (
 )
 from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
 from drivers.readings import Reading
-from drivers.recorder.gate import RecorderGate
-from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings
-from simulators.hikvision import HikvisionSimulator
 from simulators.modbus import ModbusSimulator
 from simulators.modem_lines import ModemLinesSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.surgard import SurgardSimulator
 from simulators.truth import Truth
+from tests.contract.recorder_rigs import DahuaRig, HikvisionRig
 
 DEADLINE_SECONDS = 0.5
 # Scheduling on a busy two-core machine, and the last reply a deadline may cut.
@@ -131,49 +126,6 @@ class ModbusRig:
         self._simulator.spoil("garble", "garble")
 
 
-class HikvisionRig:
-    """A recorder with one channel."""
-
-    def __init__(self, directory: Path) -> None:
-        self._budget = directory / "login-budget"
-        self._simulator = HikvisionSimulator(Truth(), days={1: 40})
-        self._simulator.stop()
-
-    def driver(self, clock: Clock) -> Driver:
-        password = SecretStr(self._simulator.door.password)
-        settings = HikvisionSettings(
-            id="dut",
-            driver="hikvision",
-            host="127.0.0.1",
-            http_port=self._simulator.port,
-            username=self._simulator.door.user,
-        )
-        gate = RecorderGate(
-            "dut",
-            settings.username,
-            password,
-            FileLoginBudget(self._budget),
-            clock,
-            request_gap_seconds=0,
-        )
-        return HikvisionDriver(settings, password, gate, clock, zone=ZoneInfo("Asia/Shanghai"))
-
-    def plug(self) -> None:
-        self._simulator.start()
-
-    def unplug(self) -> None:
-        self._simulator.stop()
-
-    def silence(self) -> None:
-        self._simulator.fault = "silent"
-
-    def speak(self) -> None:
-        self._simulator.fault = None
-
-    def garble_one_reply(self) -> None:
-        self._simulator.fault, self._simulator.fault_count = "truncated", 1
-
-
 class ModemLinesRig:
     """A button behind a terminal server."""
 
@@ -233,6 +185,7 @@ ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "modbus": ModbusRig,
     "surgard": SurgardRig,
     "hikvision": HikvisionRig,
+    "dahua": DahuaRig,
 }
 RIGS: dict[str, Callable[[Path], Rig]] = {**ANSWERING, "modem_lines": ModemLinesRig}
 

@@ -1,22 +1,28 @@
 """A simulated recorder and what the agent has of it: a gate with a budget on disk, a driver."""
 
-from datetime import timedelta
 from pathlib import Path
+from random import Random
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
 from agent.clock import SystemClock
+from agent.monitors.ledger import Ledgers
 from agent.store.login_budget import FileLoginBudget
-from drivers.readings import DayMapReading
+from agent.store.quirks import FileQuirks
+from agent.survey.archive import ArchiveSurvey
+from agent.survey.view import Wanted
+from drivers.readings import RecordedDaysReading
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings
+from drivers.recorder.hikvision import HikvisionDriver
+from drivers.recorder.settings import RecorderSettings
 from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CLOCK = SystemClock()
 DEADLINE_SECONDS = 1.0
+CHANNELS = (1, 2, 5)
 
 
 class LateClock(SystemClock):
@@ -38,7 +44,7 @@ class Desk:
         self.gate = RecorderGate(
             "nvr-1", "inspector", secret, FileLoginBudget(path), clock, request_gap_seconds=0
         )
-        settings = HikvisionSettings(
+        settings = RecorderSettings(
             id="nvr-1",
             driver="hikvision",
             host="127.0.0.1",
@@ -46,18 +52,21 @@ class Desk:
             username="inspector",
         )
         self._clock = clock
+        quirks = FileQuirks(path.with_name("quirks"))
         self.driver = HikvisionDriver(
-            settings, secret, self.gate, clock, zone=ZONE, channels=(1, 2, 5)
+            settings, secret, self.gate, clock, quirks, zone=ZONE, channels=CHANNELS
         )
 
     def poll(self) -> list[object]:
         return list(self.driver.poll(deadline=self._clock.monotonic() + DEADLINE_SECONDS))
 
-    def survey(self, recorder: HikvisionSimulator, days: int = 30) -> list[DayMapReading]:
-        until = recorder.wall_clock().date() - timedelta(days=1)
-        deadline = self._clock.monotonic() + 20
-        found = list(self.driver.survey(until=until, days=days, deadline=deadline))
-        return [reading for reading in found if isinstance(reading, DayMapReading)]
+    def survey(self, days: int = 30, seconds: float = 20) -> list[RecordedDaysReading]:
+        """Poll, then survey with empty ledgers."""
+        self.poll()
+        wanted = [Wanted(number, days) for number in CHANNELS]
+        survey = ArchiveSurvey(self.driver, wanted, Ledgers(), self._clock, ZONE, Random(1))
+        found = list(survey.run(self._clock.monotonic() + seconds, missing_only=False))
+        return [reading for reading in found if isinstance(reading, RecordedDaysReading)]
 
 
 def failed_logins(truth: Truth) -> int:

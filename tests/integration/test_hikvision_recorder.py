@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -16,10 +16,11 @@ from drivers.errors import (
     ProtocolError,
     UnsupportedDeviceError,
 )
-from drivers.readings import ChannelReading, DayMapReading, Reason, RecorderReading, Unknown
-from simulators.hikvision import NAMESPACES, Fault, HikvisionSimulator, SimulatedChannel
+from drivers.readings import ChannelReading, Reason, RecorderReading, Unknown
+from simulators.archive import SimulatedChannel
+from simulators.hikvision import NAMESPACES, Fault, HikvisionSimulator
 from simulators.truth import Truth
-from tests.integration.recorder_desk import CLOCK, DEADLINE_SECONDS, Desk, failed_logins
+from tests.integration.recorder_desk import DEADLINE_SECONDS, Desk, failed_logins
 from tests.waiting import wait_until
 
 
@@ -43,22 +44,18 @@ def test_a_poll_in_every_namespace(
 def test_the_survey_agrees_with_what_was_recorded(
     recorder: HikvisionSimulator, sit: Callable[..., Desk]
 ) -> None:
-    today = recorder.wall_clock().date()
-    hole = today - timedelta(days=3)
+    now = recorder.wall_clock()
+    hole = now.date() - timedelta(days=3)
     recorder.channels[0].holes.add(hole)
-    found = sit().survey(recorder, days=30)
-    recorded: dict[int, set[object]] = {1: set(), 2: set(), 5: set()}
-    for month in found:
-        assert not isinstance(month.days, Unknown)
-        for number, present in month.days.items():
-            if present:
-                recorded[month.channel].add((month.year, month.month, number))
-    wanted = [today - timedelta(days=back) for back in range(1, 31)]
+    known: dict[int, dict[date, bool]] = {1: {}, 2: {}, 5: {}}
+    for reading in sit().survey(days=30):
+        assert not isinstance(reading.days, Unknown)
+        known[reading.channel] |= {day: one.present for day, one in reading.days.items()}
+    wanted = [now.date() - timedelta(days=back) for back in range(1, 31)]
     for channel in recorder.channels:
         for day in wanted:
-            known = (day.year, day.month, day.day) in recorded[channel.number]
-            assert known == channel.has(day, today), (channel.number, day)
-    assert (hole.year, hole.month, hole.day) not in recorded[1]
+            assert known[channel.number][day] == channel.has(day, now), (channel.number, day)
+    assert known[1][hole] is False
 
 
 FAULTS: list[tuple[Fault, type[DriverError]]] = [
@@ -109,32 +106,47 @@ def test_each_fault_is_one_error_in_time_and_passes(
         ("low_privilege", Reason.FORBIDDEN),
         ("not_found", Reason.NOT_SUPPORTED),
         ("empty_days", Reason.NOT_MEASURED),
-        ("silent", Reason.TIMEOUT),
     ],
 )
-def test_one_channel_that_fails_is_that_months_unknown(
+def test_one_channel_without_a_calendar_costs_the_others_nothing(
     recorder: HikvisionSimulator, sit: Callable[..., Desk], fault: Fault, reason: Reason
 ) -> None:
-    desk = sit()
     recorder.fault, recorder.fault_path = fault, "tracks/201/"
-    until = recorder.wall_clock().date() - timedelta(days=1)
-    survey = desk.driver.survey(until=until, days=1, deadline=CLOCK.monotonic() + 3)
-    found = [one for one in survey if isinstance(one, DayMapReading)]
-    assert [one.channel for one in found] == [1, 2, 5]
-    assert not isinstance(found[0].days, Unknown)
-    assert isinstance(found[1].days, Unknown)
-    assert found[1].days.reason is reason
-    if fault != "silent":  # which has used up the survey's time
-        assert not isinstance(found[2].days, Unknown)
+    found = sit().survey(days=1)
+    calendar = {one.channel: one.days for one in found if one.grade == "B"}
+    refused = calendar[2]
+    assert isinstance(refused, Unknown)
+    assert refused.reason is reason
+    assert not isinstance(calendar[1], Unknown)
+    assert not isinstance(calendar[5], Unknown)
+    # Yesterday is looked at by the search, whatever the calendar does.
+    yesterday = recorder.wall_clock().date() - timedelta(days=1)
+    looked_at = [one.days for one in found if one.grade == "A" and one.channel == 2]
+    assert any(not isinstance(days, Unknown) and days[yesterday].present for days in looked_at)
 
 
-def test_a_recorder_that_ignores_the_channel_is_not_believed(
+def test_a_calendar_that_stays_silent_costs_a_survey_its_time_and_no_more(
     recorder: HikvisionSimulator, sit: Callable[..., Desk]
 ) -> None:
-    recorder.ignore_track = True
-    for month in sit().survey(recorder):
-        assert isinstance(month.days, Unknown)
-        assert month.days.reason is Reason.INCONSISTENT
+    recorder.fault, recorder.fault_path = "silent", "tracks/201/"
+    found = sit().survey(days=1, seconds=3)
+    assert {one.channel for one in found if not isinstance(one.days, Unknown)} == {1}
+    silent = [one.days for one in found if isinstance(one.days, Unknown)]
+    assert [one.reason for one in silent] == [Reason.TIMEOUT]
+
+
+def test_a_recorder_that_ignores_the_channel_is_searched_instead(
+    recorder: HikvisionSimulator, sit: Callable[..., Desk]
+) -> None:
+    recorder.calendar = "same_for_all"
+    found = sit().survey(days=30)
+    refused = [one.days for one in found if one.grade == "B"]
+    assert {one.reason for one in refused if isinstance(one, Unknown)} == {Reason.INCONSISTENT}
+    held = {one.channel: 0 for one in found}
+    for one in found:
+        if one.grade == "A" and not isinstance(one.days, Unknown) and len(one.days) > 1:
+            held[one.channel] += sum(day.present for day in one.days.values())
+    assert held == {1: 30, 2: 30, 5: 20}
 
 
 def test_a_user_who_may_not_list_channels_still_sees_his_days(
@@ -145,7 +157,7 @@ def test_a_user_who_may_not_list_channels_still_sees_his_days(
     channels = [one for one in desk.poll() if isinstance(one, ChannelReading)]
     assert [one.channel for one in channels] == [1, 2, 5]
     assert all(isinstance(one.online, Unknown) for one in channels)
-    assert not any(isinstance(month.days, Unknown) for month in desk.survey(recorder))
+    assert not any(isinstance(one.days, Unknown) for one in desk.survey())
 
 
 def test_nobody_there_and_a_power_cut(
@@ -168,10 +180,10 @@ def test_questions_only(
 ) -> None:
     desk = sit()
     desk.poll()
-    desk.survey(recorder, days=90)
+    desk.survey(days=90)
     assert {line["method"] for line in truth.lines("request")} == {"GET", "POST"}
     posts = {line["path"] for line in truth.lines("request") if line["method"] == "POST"}
-    assert all(str(path).endswith("/dailyDistribution") for path in posts)
+    assert all(str(path).endswith(("/dailyDistribution", "/search")) for path in posts)
     assert truth.lines("write_attempt") == []
 
 
@@ -187,7 +199,7 @@ def test_a_stop_frees_those_who_wait(recorder: HikvisionSimulator, truth: Truth)
 
 def test_a_simulated_channel_records_up_to_today() -> None:
     recorder = HikvisionSimulator(Truth(), channels=[SimulatedChannel(1, depth_days=2)])
-    today = recorder.wall_clock().date()
-    days = [recorder.channels[0].has(today - timedelta(days=back), today) for back in range(-1, 5)]
+    now = recorder.wall_clock()
+    days = [recorder.channels[0].has(now.date() - timedelta(days=n), now) for n in range(-1, 5)]
     recorder.stop()
     assert days == [False, True, True, True, False, False]

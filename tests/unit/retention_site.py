@@ -8,13 +8,16 @@ from agent.county.contract import Event
 from agent.county.event_data import RecordingEventData
 from agent.county.state_data import RecorderState, RecordingState
 from agent.monitors import Instant
+from agent.monitors.ledger import Ledgers
 from agent.monitors.retention import RetentionMonitor
 from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
     ChannelReading,
-    DayMapReading,
+    Grade,
     Reading,
     Reason,
+    RecordedDay,
+    RecordedDaysReading,
     RecorderReading,
     Unknown,
 )
@@ -31,8 +34,13 @@ CHANNELS = (
 class Site:
     """One recorder, two channels and a clock."""
 
-    def __init__(self, policy: RetentionPolicy | None = None) -> None:
-        self.monitor = RetentionMonitor(["nvr-1"], CHANNELS, policy or RetentionPolicy(), ZONE)
+    def __init__(
+        self, ledgers: Ledgers | None = None, channels: Sequence[Channel] = CHANNELS
+    ) -> None:
+        self.ledgers = ledgers or Ledgers()
+        self.monitor = RetentionMonitor(
+            {"nvr-1": 60.0}, channels, RetentionPolicy(), ZONE, self.ledgers
+        )
         self.wall, self.monotonic = START, 5000.0
 
     @property
@@ -58,7 +66,9 @@ class Site:
             firmware="V4",
             serial_number=Unknown(reason=Reason.NOT_MEASURED),
             clock_offset_seconds=offset,
-            device_today=Unknown(reason=Reason.NOT_MEASURED),
+            device_today=offset
+            if isinstance(offset, Unknown)
+            else self.wall.astimezone(ZONE).replace(tzinfo=None) + timedelta(seconds=offset),
         )
 
     def channel(
@@ -74,26 +84,49 @@ class Site:
         )
 
     def months(
-        self, number: int, present: Iterable[date], *, until: date = YESTERDAY, months: int = 4
-    ) -> list[DayMapReading]:
-        """The month maps of a survey that ends at `until`, all days listed."""
+        self, number: int, present: Iterable[date], *, until: date = YESTERDAY, months: int = 5
+    ) -> list[RecordedDaysReading]:
+        """What a calendar says of the months up to `until`, all days listed, the newest first."""
         held, found = set(present), []
         year, month = until.year, until.month
         for _ in range(months):
             first = date(year, month, 1)
             days = [first + timedelta(days=n) for n in range(31)]
             found.append(
-                DayMapReading(
+                RecordedDaysReading(
                     device_id="nvr-1",
                     observed_at=self.wall,
                     channel=number,
-                    year=year,
-                    month=month,
-                    days={day.day: day in held for day in days if day.month == month},
+                    grade="B",
+                    days={
+                        day: RecordedDay(present=day in held) for day in days if day.month == month
+                    },
                 )
             )
             year, month = (year, month - 1) if month > 1 else (year - 1, 12)
         return found
+
+    def looked_at(
+        self, number: int, *days: date, seconds: int = 86_400, locked: bool = False
+    ) -> RecordedDaysReading:
+        """What the segments of some days show."""
+        return self.evidence(
+            number,
+            "A",
+            {
+                day: RecordedDay(
+                    present=seconds > 0, usable=seconds > 0 and not locked, covered_seconds=seconds
+                )
+                for day in days
+            },
+        )
+
+    def evidence(
+        self, number: int, grade: Grade, days: dict[date, RecordedDay] | Unknown
+    ) -> RecordedDaysReading:
+        return RecordedDaysReading(
+            device_id="nvr-1", observed_at=self.wall, channel=number, grade=grade, days=days
+        )
 
     def recording(self, channel: str = "yard-cam") -> RecordingState:
         states = {state.id: state.data for state in self.monitor.states(self.now)}
@@ -105,6 +138,12 @@ class Site:
         data = self.monitor.states(self.now)[0].data
         assert isinstance(data, RecorderState)
         return data
+
+
+def surveyed(present: Iterable[date], *, offset: float | Unknown = 0.0) -> Site:
+    site = Site()
+    site.see(site.recorder(offset), *site.months(2, present))
+    return site
 
 
 def last(count: int, until: date = YESTERDAY) -> list[date]:

@@ -117,6 +117,7 @@ class Desk:
             clock,
             tuple,
             dict,
+            dict,
             Published(self.board, "", lambda: True, complete=True),
         )
 

@@ -1,7 +1,7 @@
 """The driver on replies of real recorders; fixtures name their sources and carry ignored fields."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from drivers.errors import (
     AuthenticationError,
     BusyError,
-    DeviceTimeoutError,
     DriverError,
     ForbiddenError,
     PermitRefusedError,
@@ -23,17 +22,19 @@ from drivers.errors import (
 )
 from drivers.readings import (
     ChannelReading,
-    DayMapReading,
-    Reading,
     Reason,
     RecorderReading,
     Unknown,
 )
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.hikvision import HikvisionDriver, HikvisionSettings, _days, live_path
-from drivers.recorder.isapi import IsapiTransport, Reply, _parse
+from drivers.recorder.hikvision import HikvisionDriver, live_path
+from drivers.recorder.hikvision_recordings import days_of_month
+from drivers.recorder.http import HttpDoor
+from drivers.recorder.isapi import Reply, parse
+from drivers.recorder.settings import RecorderSettings
 from tests.simulated_clock import SimulatedClock
 from tests.unit.login_budgets import MemoryBudget
+from tests.unit.quirk_sheets import MemoryQuirks
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -63,12 +64,15 @@ def canned(**answers: bytes | tuple[int, bytes]) -> Answer:
 def make(clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., HikvisionDriver]:
     def made(answer: Answer, channels: tuple[int, ...] = ()) -> HikvisionDriver:
         client = httpx.Client(transport=httpx.MockTransport(answer))
-        monkeypatch.setattr(IsapiTransport, "_open_client", lambda _: client)
+        monkeypatch.setattr(HttpDoor, "_open_client", lambda _: client)
         password = SecretStr("secret")
         gate = RecorderGate("nvr-1", "u", password, MemoryBudget(), clock, request_gap_seconds=0)
-        settings_ = HikvisionSettings(id="nvr-1", driver="hikvision", host="nvr", username="u")
-        driver = HikvisionDriver(settings_, password, gate, clock, zone=ZONE, channels=channels)
-        driver._isapi._is_open = True
+        settings_ = RecorderSettings(id="nvr-1", driver="hikvision", host="nvr", username="u")
+        driver = HikvisionDriver(
+            settings_, password, gate, clock, MemoryQuirks(), zone=ZONE, channels=channels
+        )
+        driver._door._is_open = True
+        driver._recordings._learn(looks_at_track=True)
         return driver
 
     return made
@@ -157,37 +161,12 @@ def test_the_calendar_of_the_guide(
         asked.append(request)
         return inner(request)
 
-    driver = make(answer, channels=(1,))
-    survey = driver.survey(until=date(2021, 8, 17), days=10, deadline=clock.monotonic() + 10)
-    (month,) = survey
-    assert isinstance(month, DayMapReading)
-    assert (month.channel, month.year, month.month) == (1, 2021, 8)
-    assert not isinstance(month.days, Unknown)
-    assert [day for day, present in month.days.items() if present] == [*range(1, 14), 18]
-    assert len(month.days) == 31
+    days = make(answer).month_days(1, 2021, 8, deadline=clock.monotonic() + 10)
+    assert not isinstance(days, Unknown)
+    assert [day for day, present in days.items() if present] == [*range(1, 14), 18]
+    assert len(days) == 31
     assert asked[-1].url.path == "/ISAPI/ContentMgmt/record/tracks/101/dailyDistribution"
     assert b"<year>2021</year><monthOfYear>08</monthOfYear>" in asked[-1].content
-
-
-@pytest.mark.parametrize(
-    ("until", "days", "months"),
-    [
-        (date(2026, 8, 31), 30, [(2026, 8)]),
-        (date(2026, 8, 30), 31, [(2026, 8), (2026, 7)]),
-        (date(2026, 1, 15), 90, [(2026, 1), (2025, 12), (2025, 11), (2025, 10)]),
-        (date(2024, 3, 1), 2, [(2024, 3), (2024, 2)]),
-    ],
-)
-def test_only_the_months_that_are_needed_are_asked(
-    make: Callable[..., HikvisionDriver],
-    clock: SimulatedClock,
-    until: date,
-    days: int,
-    months: list[tuple[int, int]],
-) -> None:
-    driver = make(canned(), channels=(3,))
-    found = list(driver.survey(until=until, days=days, deadline=clock.monotonic() + 60))
-    assert [(one.year, one.month) for one in found if isinstance(one, DayMapReading)] == months
 
 
 def day_rows(*rows: tuple[object, object]) -> bytes:
@@ -201,7 +180,6 @@ def day_rows(*rows: tuple[object, object]) -> bytes:
         (day_rows(), Reason.NOT_MEASURED),
         (day_rows((1, "true"), (31, "false")), Reason.INCONSISTENT),  # of a month with 30 days
         (day_rows((1, "true"), (1, "false")), Reason.INCONSISTENT),
-        (day_rows((30, "true")), Reason.INCONSISTENT),  # still to come
         (day_rows(("x", "true")), Reason.MALFORMED),
         (day_rows((1, "")), Reason.MALFORMED),
         (day_rows((1, "yes")), Reason.MALFORMED),
@@ -220,24 +198,21 @@ def test_a_month_that_cannot_be_believed_is_unknown_and_never_without_days(
     body: bytes | tuple[int, bytes],
     reason: Reason,
 ) -> None:
-    driver = make(canned(dailyDistribution=body), channels=(1,))
-    found = list(driver.survey(until=date(2026, 9, 10), days=5, deadline=clock.monotonic() + 60))
-    assert len(found) == 1
-    assert isinstance(found[0], DayMapReading)
-    assert isinstance(found[0].days, Unknown)
-    assert found[0].days.reason is reason
+    driver = make(canned(dailyDistribution=body))
+    days = driver.month_days(1, 2026, 9, deadline=clock.monotonic() + 60)
+    assert isinstance(days, Unknown)
+    assert days.reason is reason
 
 
 def test_a_recorder_that_ignores_the_track_is_not_believed(
     make: Callable[..., HikvisionDriver], clock: SimulatedClock
 ) -> None:
-    driver = make(canned(dailyDistribution=fixture("calendar_2021_08")), channels=(1, 2))
-    found = list(driver.survey(until=date(2021, 8, 17), days=10, deadline=clock.monotonic() + 60))
-    assert len(found) == 2
-    for month in found:
-        assert isinstance(month, DayMapReading)
-        assert isinstance(month.days, Unknown)
-        assert month.days.reason is Reason.INCONSISTENT
+    driver = make(canned(dailyDistribution=fixture("calendar_2021_08")))
+    driver._recordings._learn(looks_at_track=None)
+    for _ in range(2):  # it is asked for a channel that cannot be, and remembered for its firmware
+        days = driver.month_days(1, 2021, 8, deadline=clock.monotonic() + 60)
+        assert isinstance(days, Unknown)
+        assert days.reason is Reason.INCONSISTENT
 
 
 @pytest.mark.parametrize(
@@ -315,26 +290,8 @@ def test_a_busy_recorder_is_asked_for_a_month_once_more(
             return busy.pop()
         return inner(request)
 
-    driver = make(answer, channels=(1,))
-    (month,) = driver.survey(until=date(2021, 8, 17), days=1, deadline=clock.monotonic() + 30)
-    assert isinstance(month, DayMapReading)
-    assert not isinstance(month.days, Unknown)
-
-
-def test_a_calendar_that_never_answers_ends_the_survey(
-    make: Callable[..., HikvisionDriver], clock: SimulatedClock
-) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        clock.advance(15)
-        raise httpx.ReadTimeout("nothing came", request=request)
-
-    driver = make(answer, channels=(1, 2, 3, 4, 5, 6))
-    survey = driver.survey(until=date(2021, 8, 17), days=1, deadline=clock.monotonic() + 1800)
-    found: list[Reading] = []
-    with pytest.raises(DeviceTimeoutError, match="3 calendar questions"):
-        found.extend(survey)  # keeps what came before the error
-    assert len(found) == 3
-    assert all(isinstance(one, DayMapReading) and isinstance(one.days, Unknown) for one in found)
+    days = make(answer).month_days(1, 2021, 8, deadline=clock.monotonic() + 30)
+    assert not isinstance(days, Unknown)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +326,7 @@ def test_the_paths_of_live_streams() -> None:
 
 
 def reply(body: bytes) -> Reply | None:
-    root = _parse(body)
+    root = parse(body)
     return None if root is None else Reply(root, datetime(2026, 9, 1, tzinfo=UTC), 0.0)
 
 
@@ -386,7 +343,7 @@ def test_no_bytes_break_the_reader(body: bytes | list[str]) -> None:
     raw = body if isinstance(body, bytes) else f"<r>{''.join(body)}</r>".encode()
     found = reply(raw)
     if found is not None:
-        days = _days(found, 2026, 9)
+        days = days_of_month(found, 2026, 9)
         assert isinstance(days, Unknown) or (days and set(days) <= set(range(1, 31)))
 
 

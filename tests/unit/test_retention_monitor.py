@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -6,10 +6,11 @@ import pytest
 from agent.county.contract import Event
 from agent.county.event_data import DeviceEventData
 from agent.findings import Verdict
+from agent.monitors.ledger import Ledgers
 from drivers.readings import (
     Outage,
-    Reading,
     Reason,
+    RecordedDay,
     Unknown,
 )
 from tests.unit.retention_site import (
@@ -18,14 +19,9 @@ from tests.unit.retention_site import (
     Site,
     codes,
     last,
+    surveyed,
     words,
 )
-
-
-def surveyed(present: Iterable[date], *, offset: float | Unknown = 0.0) -> Site:
-    site = Site()
-    site.see(site.recorder(offset), *site.months(2, present))
-    return site
 
 
 def test_before_anything_was_read_all_is_unknown() -> None:
@@ -86,7 +82,8 @@ def test_days_the_recorder_left_out_are_neither_held_nor_missing() -> None:
     site = Site()
     current, *older = site.months(2, last(40))
     assert not isinstance(current.days, Unknown)
-    partly = current.model_copy(update={"days": {d: p for d, p in current.days.items() if d < 4}})
+    few = {day: known for day, known in current.days.items() if day.day < 4}
+    partly = current.model_copy(update={"days": few})
     site.see(site.recorder(), partly, *older)
     state = site.recording()
     assert state.word == "unknown"
@@ -125,7 +122,7 @@ def test_a_refusal_that_has_passed_is_not_named_any_more() -> None:
     unknown = Unknown(reason=Reason.BUSY)
     site.see(site.recorder(), *older, current.model_copy(update={"days": unknown}))
     assert "unknown.busy" in codes(site.recording())
-    site.see(current.model_copy(update={"days": {1: True}}))
+    site.see(current.model_copy(update={"days": {date(2026, 9, 1): RecordedDay(present=True)}}))
     assert "recording.unknown_days" in codes(site.recording())
     assert "unknown.busy" not in codes(site.recording())
 
@@ -141,11 +138,18 @@ def test_a_refused_first_survey_says_why() -> None:
     assert codes(site.recording()) == {"unknown.forbidden"}
 
 
-def test_an_old_survey_proves_nothing_whatever_the_wall_clock_says() -> None:
+def test_evidence_from_the_future_is_of_unknown_age() -> None:
     site = surveyed(last(40))
-    site.wall -= timedelta(days=30)  # somebody set the clock back
+    site.wall -= timedelta(days=3)  # somebody set the clock back
+    site.monotonic += 3600
+    assert words(site.see(site.recorder())) == [("yard-cam", "unknown")]
+    assert codes(site.recording()) == {"recording.survey_stale"}
+
+
+def test_an_old_survey_proves_nothing() -> None:
+    site = surveyed(last(40))
     for _ in range(37):
-        site.monotonic += 3600
+        site.wait(3600)
         site.see(site.recorder())
     assert words(site.tick()) == []  # said already, at the reading that showed it
     state = site.recording()
@@ -192,7 +196,6 @@ def test_days_are_those_of_the_recorders_own_calendar() -> None:
     site.wall = datetime(2026, 9, 10, 16, 2, tzinfo=UTC)  # 00:02 on the 11th by our clock
     site.see(site.recorder(-240.0), *site.months(2, last(29, date(2026, 9, 10))))
     assert site.recording().surveyed_until == date(2026, 9, 9)  # 23:58 on the 10th by its own
-    assert site.monitor.recorder_today("nvr-1", site.wall) == date(2026, 9, 10)
 
 
 def test_an_offline_channel_is_named_by_the_recorders_word() -> None:
@@ -264,45 +267,42 @@ def test_a_long_survey_is_not_silence() -> None:
         assert device_events([*site.see(month), *site.tick()]) == []
 
 
-def test_a_restart_goes_on_from_the_journal_without_news() -> None:
-    before = Site()
-    maps = before.months(2, last(40))
-    site = Site()
+def restarted(before: Site) -> Site:
+    """A new process that reads what the old one had stored."""
+    facts = before.ledgers.take_unsaved()
+    site = Site(Ledgers())
+    site.wall, site.monotonic = before.wall, 50.0
+    site.ledgers.restore(facts)
+    site.monitor.restored(site.now)
+    return site
+
+
+def test_a_restart_goes_on_without_news() -> None:
+    site = restarted(surveyed(last(40)))
     site.wait(7200)
-    site.monitor.restore(maps, site.now)
     assert site.recording().word == "unknown"  # the recorder's clock has not been seen yet
     assert [*site.tick(), *site.see(site.recorder()), *site.tick()] == []
     assert site.recording().word == "claimed"
     site.wait(34.5 * 3600)
     site.see(site.recorder())
-    assert site.recording().word == "unknown"  # the survey was two hours old at the restart
-
-
-def test_a_restored_word_is_not_news_again() -> None:
-    before = Site()
-    stored: list[Reading] = [before.recorder(), *before.months(2, last(40))]
-    site = Site()
-    site.wait(3600)
-    site.monitor.restore(stored, site.now)
-    assert site.recording().word == "claimed"
-    assert words([*site.tick(), *site.see(site.recorder()), *site.tick()]) == []
+    assert site.recording().word == "unknown"  # the survey was made before the restart
 
 
 def test_a_restored_word_that_the_clock_now_denies_is_news() -> None:
-    maps = Site().months(2, last(40))
-    site = Site()
-    site.monitor.restore(maps, site.now)
+    site = restarted(surveyed(last(40)))
     assert words(site.see(site.recorder(5000.0))) == [("yard-cam", "unknown")]
 
 
-def test_readings_from_the_future_are_not_restored() -> None:
-    before = Site()
-    maps = before.months(2, last(40))
-    site = Site()
-    site.wall -= timedelta(days=1)
-    site.monitor.restore(maps, site.now)
-    site.see(site.recorder())
-    assert site.recording().word == "unknown"
+def test_what_a_newer_version_stored_and_what_makes_no_sense_is_passed_over() -> None:
+    before = surveyed(last(40))
+    facts = {
+        name: body.replace("{", '{"newer": 1, ', 1)
+        for name, body in before.ledgers.take_unsaved().items()
+    }
+    ledgers = Ledgers()
+    ledgers.restore({**facts, "ledger.nvr-1.1": "{", "ledger.nvr-1.x": "{}", "patrol": "1"})
+    assert ledgers.channel("nvr-1", 2).days == before.ledgers.channel("nvr-1", 2).days
+    assert ledgers.channel("nvr-1", 1).days == {}
 
 
 def test_strangers_are_passed_over() -> None:

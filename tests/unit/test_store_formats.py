@@ -73,8 +73,9 @@ def check_events(path: Path) -> None:
         "t-1"
     ]
     later = scan.model_copy(update={"observed_at": scan.observed_at + timedelta(seconds=1)})
-    box.put((), journal.writer("scan", [later])).result(5)
+    box.put((), journal.writer("scan", [later], {"clock.nvr-1": "{}"})).result(5)
     assert len(journal.since(box.database, "scan", 0).result(5)) == 2
+    assert journal.remembered(box.database).result(5)["clock.nvr-1"] == "{}"
     box.stop()
 
 

@@ -1,0 +1,1 @@
+"""What a recorder is asked to learn how many days it holds, and when."""

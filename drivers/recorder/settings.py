@@ -1,0 +1,36 @@
+"""One recorder's settings, whatever its maker. Its password comes separately."""
+
+from datetime import time
+from typing import Literal
+
+from pydantic import Field
+
+from drivers.base import DeviceSettings
+
+Maker = Literal["hikvision", "dahua"]
+# Every call costs a Dahua recorder two connections and a line in its log (rroller/dahua#577).
+_POLL_SECONDS: dict[Maker, float] = {"hikvision": 60, "dahua": 120}
+
+
+class RecorderSettings(DeviceSettings):
+    """Where a recorder is, who we are to it, and how much may be asked of it."""
+
+    id: str
+    name: str = ""
+    driver: Maker
+    host: str
+    http_port: int = Field(default=80, ge=1, le=65_535)
+    rtsp_port: int = Field(default=554, ge=1, le=65_535)
+    username: str
+    poll_seconds: float | None = Field(
+        default=None, gt=0, le=3600, description="default: 60, of a Dahua recorder 120"
+    )
+    survey_at: time = time(2, 30)
+    max_live_streams: int = Field(default=4, ge=1, le=16)
+    request_gap_seconds: float = Field(default=0.2, ge=0, le=10)
+    reply_timeout_seconds: float = Field(default=15, gt=0, le=60)
+
+    @property
+    def polled_every_seconds(self) -> float:
+        """How often it is polled: as the site says, else as its maker's recorders bear."""
+        return self.poll_seconds or _POLL_SECONDS[self.driver]

@@ -1,0 +1,242 @@
+"""A Dahua recorder on loopback: CGI with digest, channel states, finders, bad manners."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from simulators.archive import Clip, SimulatedChannel
+from simulators.http_recorder import CommonFault, HttpRecorder, Sent
+from simulators.truth import Truth
+
+Fault = (
+    CommonFault
+    | Literal[
+        "error_200",  # "Error" under HTTP 200
+        "error_400",  # the short body of old units
+        "no_connection_left",  # 401 although the password is right (rroller/dahua#603)
+    ]
+)
+
+
+@dataclass
+class DahuaManners:
+    """How this firmware writes and counts (reference: Dahua CGI of units that were reported)."""
+
+    line_end: str = "\r\n"
+    gbk: bool = False
+    padded_time: bool = True
+    search_base: Literal[0, 1] = 1
+    reply_channel_base: Literal[0, 1] = 0
+    paths_name_channels: bool = True
+    finders_max: int = 4
+    old_close: bool = False
+    end_is_error: bool = False
+    camera_states: bool = True
+    type_is_number: bool = False
+
+
+@dataclass
+class _Finder:
+    clips: list[Clip] | None = None
+    channel: int = 0
+    at: int = 0
+    closed: bool = False
+
+
+class DahuaSimulator(HttpRecorder):
+    """A Dahua recorder; `days` gives channels by number and depth.
+
+    `open_finders` are those nobody has destroyed; beyond `manners.finders_max` none is made.
+    """
+
+    one_request_a_connection = True
+
+    def __init__(
+        self,
+        truth: Truth,
+        *,
+        port: int = 0,
+        user: str = "inspector",
+        password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
+        channels: list[SimulatedChannel] | None = None,
+        days: Mapping[int, int] | None = None,
+        clock_offset_seconds: float = 0,
+        zone_hours: float = 8,
+        now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            truth,
+            port=port,
+            user=user,
+            password=password,
+            clock_offset_seconds=clock_offset_seconds,
+            zone_hours=zone_hours,
+            now_utc=now_utc,
+            monotonic=monotonic,
+        )
+        self.channels = channels if channels is not None else []
+        for number, depth in (days or {}).items():
+            self.channels.append(SimulatedChannel(number, depth_days=depth))
+        self.manners = DahuaManners()
+        self._finders: dict[str, _Finder] = {}
+        self._made = 8136
+
+    @property
+    def open_finders(self) -> int:
+        """Return how many finders nobody has destroyed."""
+        return len(self._finders)
+
+    def answer(self, method: str, path: str, body: str) -> Sent:
+        """Answer a question of somebody who is logged in."""
+        del body
+        parts = urlsplit(path)
+        asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+        name = parts.path.removeprefix("/cgi-bin/").removesuffix(".cgi")
+        lines = self._lines(name, asked) if method == "GET" else None
+        if lines is None:
+            return self._bad_request()
+        return Sent(200, "text/plain;charset=utf-8", self._encoded(lines))
+
+    def refusal(self) -> Sent:
+        """Return the body of a 401."""
+        return Sent(401, "text/html", b"Error\r\nInvalid Authority!\r\n")
+
+    def write_refused(self) -> Sent:
+        """Refuse to be written to."""
+        return self._bad_request()
+
+    def spoiled(self, fault: str, sent: Sent) -> Sent:
+        """Return what a fault makes of an answer."""
+        if fault == "error_200":
+            return Sent(200, "text/plain", b"Error\r\n")
+        if fault == "error_400":
+            return self._bad_request()
+        if fault == "no_connection_left":
+            return self.refusal()
+        return sent
+
+    def _bad_request(self) -> Sent:
+        return Sent(400, "text/plain", b"Error\r\nBad Request!\r\n")
+
+    def _encoded(self, lines: list[str]) -> bytes:
+        text = "".join(line + self.manners.line_end for line in lines)
+        return text.encode("gb18030" if self.manners.gbk else "utf-8")
+
+    def _lines(self, name: str, asked: dict[str, str]) -> list[str] | None:
+        action = asked.get("action", "")
+        if name == "magicBox":
+            return self._magic_box(action)
+        if (name, action) == ("global", "getCurrentTime"):
+            return [f"result={self._written(self.wall_clock())}"]
+        if (name, action) == ("configManager", "getConfig"):
+            return self._config(asked.get("name", ""))
+        if (name, action) == ("LogicDeviceManager", "getCameraState"):
+            return self._states() if self.manners.camera_states else None
+        if (name, action) == ("eventManager", "getEventIndexes"):
+            dark = [each.number - 1 for each in self.channels if not each.online]
+            return [f"channels[{n}]={at}" for n, at in enumerate(dark)] or ["Error: No Events"]
+        if name == "mediaFileFind":
+            return self._find(action, asked)
+        return None
+
+    def _magic_box(self, action: str) -> list[str] | None:
+        return {
+            "getSystemInfo": [
+                f"deviceType={'31' if self.manners.type_is_number else 'DHI-NVR5216-SIM'}",
+                "processor=SSC",
+                "serialNumber=SIM0002PAZ00002",
+                "updateSerial=DHI-NVR5XXX",
+            ],
+            "getDeviceType": ["type=DHI-NVR5216-4KS2"],
+            "getSoftwareVersion": ["version=4.001.0000000.3,build:2022-05-11"],
+        }.get(action)
+
+    def _config(self, name: str) -> list[str] | None:
+        if name != "ChannelTitle":
+            return None
+        return [f"table.ChannelTitle[{each.number - 1}].Name={each.name}" for each in self.channels]
+
+    def _states(self) -> list[str]:
+        lines = []
+        for at, each in enumerate(self.channels):
+            word = "Connected" if each.condition == "connect" else each.condition
+            state = word if each.online else "UnConnect"
+            lines += [f"states[{at}].channel={each.number - 1}"]
+            lines += [f"states[{at}].connectionState={state}"]
+        return lines
+
+    # -- finders
+
+    def _find(self, action: str, asked: dict[str, str]) -> list[str] | None:
+        if action == "factory.create":
+            if len(self._finders) >= self.manners.finders_max:
+                return ["Error"]
+            self._made += 1
+            name = f"{self._made:05}"
+            self._finders[name] = _Finder()
+            return [f"result={name}"]
+        name = asked.get("object", "")
+        finder = self._finders.get(name)
+        if finder is None:
+            return ["Error"]
+        if action == "findFile":
+            return self._find_file(finder, asked)
+        if action == "findNextFile":
+            return self._find_next(finder, int(asked.get("count", "1")))
+        names = {"close": "factory.close", "destroy": "factory.destroy"}
+        wanted = {new: old if self.manners.old_close else new for new, old in names.items()}
+        if action == wanted["close"]:
+            finder.closed = True
+            return ["OK"]
+        if action == wanted["destroy"]:
+            del self._finders[name]
+            return ["OK"]
+        return ["Error"]
+
+    def _find_file(self, finder: _Finder, asked: dict[str, str]) -> list[str]:
+        number = int(asked["condition.Channel"]) + 1 - self.manners.search_base
+        channel = next((each for each in self.channels if each.number == number), None)
+        start, end = (
+            datetime.fromisoformat(asked[f"condition.{name}"]) for name in ("StartTime", "EndTime")
+        )
+        if asked.get("condition.VideoStream") != "Main" or channel is None:
+            return ["Error"]
+        finder.clips = list(channel.held(start, end, self.wall_clock()))
+        finder.channel, finder.at = number, 0
+        return ["OK"] if finder.clips else ["Error"]
+
+    def _find_next(self, finder: _Finder, count: int) -> list[str]:
+        if finder.clips is None or finder.closed:
+            return ["Error"]
+        page = finder.clips[finder.at : finder.at + min(count, 100)]
+        finder.at += len(page)
+        if not page and self.manners.end_is_error:
+            return ["Error"]
+        lines = [f"found={len(page)}"]
+        for n, clip in enumerate(page):
+            lines += [f"items[{n}].{line}" for line in self._file(finder.channel, clip)]
+        return lines
+
+    def _file(self, number: int, clip: Clip) -> list[str]:
+        start, end = clip.start.strftime("%H.%M.%S"), clip.end.strftime("%H.%M.%S")
+        at = f"{number - 1}/dav" if self.manners.paths_name_channels else "dav"
+        path = f"/mnt/dvr/{clip.start.date()}/{at}/{start[:2]}/{start}-{end}[R][0@0][0].dav"
+        return [
+            f"Channel={number - 1 + self.manners.reply_channel_base}",
+            f"StartTime={self._written(clip.start)}",
+            f"EndTime={self._written(clip.end)}",
+            "Type=dav",
+            f"FilePath={path}",
+            "Length=514850816",
+            "VideoStream=Main",
+            "Flags[0]=Timing",
+        ]
+
+    def _written(self, when: datetime) -> str:
+        text = when.strftime("%Y-%m-%d %H:%M:%S")
+        return text if self.manners.padded_time else re.sub(r"(?<=[- :])0(?=\d)", "", text)
