@@ -183,7 +183,8 @@ class App:
             self._clock,
         )
         self._publisher.on_command = self._desk.receive
-        understood = verbs(alarm, alarm_loop, self._board, self.reload, self._link)
+        own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
+        understood = verbs(alarm, alarm_loop, *own)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:

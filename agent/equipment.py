@@ -130,6 +130,12 @@ class Equipment:
         made = [one.made for one in self._parts.values()]
         return {module: driver for one in made for module, driver in one.outputs.items()}
 
+    @property
+    def recorders(self) -> Mapping[str, RecorderPart]:
+        """Return the recorders, by device."""
+        made = [one.made.part for one in list(self._parts.values())]
+        return {part.device_id: part for part in made if isinstance(part, RecorderPart)}
+
     def start(self, loop: LoopName, post: Post) -> None:
         """Start what feeds this loop and does not run yet; returns at once."""
         for one in self._parts.values():

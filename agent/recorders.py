@@ -1,10 +1,11 @@
 """One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
+import structlog
 from pydantic import SecretStr
 
 from agent.camera_rounds import CameraProbe
@@ -34,6 +35,8 @@ LIVE_PATHS = {"hikvision": hikvision.live_path, "dahua": dahua.live_path}
 POLL_DEADLINE_SECONDS = 60.0
 SURVEY_AGAIN_SECONDS = 600
 
+log = structlog.get_logger()
+
 
 class RecorderPart:
     """Everything that shares one recorder's gate, and so its login budget."""
@@ -62,13 +65,15 @@ class RecorderPart:
             max_live_streams=recorder.max_live_streams,
             request_gap_seconds=recorder.request_gap_seconds,
         )
+        self._quirks = FileQuirks(state_directory / f"quirks-{recorder.id}.json")
+        self._zone = zone
         channels = retention_channels(recorder)
         driver = DRIVERS[recorder.driver](
             recorder,
             password,
             self._gate,
             clock,
-            FileQuirks(state_directory / f"quirks-{recorder.id}.json"),
+            self._quirks,
             zone=zone,
             channels=[channel.number for channel in channels],
         )
@@ -81,6 +86,25 @@ class RecorderPart:
         wanted = [Wanted(channel.number, policy.target_days(channel)) for channel in channels]
         survey = ArchiveSurvey(driver, wanted, ledgers, clock, zone, Random())  # noqa: S311 - no secret
         self._survey = SurveyJob(survey, self._thread)
+
+    @property
+    def device_id(self) -> str:
+        """Return the id the settings give the recorder."""
+        return self._recorder.id
+
+    def shown(self) -> Mapping[str, object]:
+        """Return how its login stands and what was learnt of its firmware, for people."""
+        until, sheet = self._gate.held_until, self._quirks.load()
+        return {
+            "login": self._gate.credential.value,
+            "held_until": "" if until is None else f"{until.astimezone(self._zone):%H:%M:%S}",
+            "learnt": {} if sheet is None else sheet.model_dump(),
+        }
+
+    def retry_login(self, who: str) -> None:
+        """Let a login that was refused out once more, because a person asked for it."""
+        log.info("login tried again", device=self._recorder.id, by=who)
+        self._gate.retry()
 
     def start(self, post: Post) -> None:
         """Start to poll; a survey follows the first poll, then every night.

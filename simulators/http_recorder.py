@@ -64,6 +64,7 @@ class HttpRecorder:
         self.fault_path = "/"
         self.fault_count: int | None = None
         self._now_utc = now_utc
+        self.sent_bytes = 0
         self._released = threading.Event()
         simulator = self
 
@@ -216,6 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         self.wfile.write(sent.body)
+        self.recorder.sent_bytes += len(sent.body)
 
     def _drip(self, content: bytes) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")

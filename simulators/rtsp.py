@@ -122,7 +122,7 @@ class RtspSimulator:
     ) -> None:
         self._truth = truth
         self._user = user
-        self._password = password
+        self.password = password
         self._main = (*main_size, 50, main_kbps)
         self._sub = (640, 360, 25, 600)
         self._channels = {n: SimulatedChannel(n, truth, scene) for n in range(1, channels + 1)}
@@ -306,7 +306,7 @@ class RtspSimulator:
             self._truth.record("recorder", "password_in_the_clear")
         parts = dict(re.findall(r'(\w+)="?([^",]*)"?', given))
         qop = ":".join(parts.get(k, "") for k in ("nc", "cnonce", "qop")) if "qop" in parts else ""
-        login = Login(self._user, self._password, REALM, client.nonce)
+        login = Login(self._user, self.password, REALM, client.nonce)
         wanted = login.response(method, parts.get("uri", ""), qop)
         right = parts.get("response") == wanted and parts.get("username") == self._user
         if not right or (channel is not None and channel.faults.refusal == 401):

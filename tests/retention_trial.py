@@ -46,11 +46,12 @@ class School:
     targets: dict[int, int]
     clock: SimulatedClock
     policy: RetentionPolicy = field(default_factory=RetentionPolicy)
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
 
     def __post_init__(self) -> None:
         self.ledgers = Ledgers()
-        gate = RecorderGate(
-            "nvr-1", "inspector", PASSWORD, MemoryBudget(), self.clock, request_gap_seconds=0
+        gate = self.gate = RecorderGate(
+            "nvr-1", "inspector", PASSWORD, self.budget, self.clock, request_gap_seconds=0
         )
         settings = RecorderSettings(
             id="nvr-1",
@@ -63,7 +64,7 @@ class School:
         self.driver = DRIVERS[settings.driver](
             settings, PASSWORD, gate, self.clock, self.quirks, zone=ZONE, channels=[*self.targets]
         )
-        wanted = [Wanted(number, days) for number, days in self.targets.items()]
+        wanted = self.wanted = [Wanted(number, days) for number, days in self.targets.items()]
         self.survey = ArchiveSurvey(
             self.driver, wanted, self.ledgers, self.clock, ZONE, Random(self.recorder.port)
         )
@@ -78,7 +79,7 @@ class School:
             for number, days in self.targets.items()
         ]
         self.monitor = RetentionMonitor({"nvr-1": 60.0}, channels, self.policy, ZONE, self.ledgers)
-        self.driver.open()
+        self._is_open = False
 
     def close(self) -> None:
         self.driver.close()
@@ -88,7 +89,10 @@ class School:
         return Instant(self.clock.now(), self.clock.monotonic())
 
     def poll(self) -> list[object]:
-        """Poll once; return the events."""
+        """Poll once, opened if need be; return the events. Raises DriverError."""
+        if not self._is_open:
+            self.driver.open()
+            self._is_open = True
         readings = self.driver.poll(deadline=self.clock.monotonic() + 60)
         return [event for one in readings for event in self.monitor.observe(one, self.now)]
 

@@ -11,6 +11,7 @@ from agent.control.server import Args, Verb
 from agent.county.link import Link
 from agent.loop import Loop
 from agent.monitors.incidents import AlarmRefusedError
+from agent.recorders import RecorderPart
 from agent.states import StateBoard
 
 LOOP_SECONDS = 5.0
@@ -24,6 +25,7 @@ def verbs(
     board: StateBoard,
     read_settings: Callable[[], Sequence[str]],
     county: Callable[[], Link],
+    recorders: Callable[[], Mapping[str, RecorderPart]],
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
@@ -61,8 +63,24 @@ def verbs(
     def link(_args: Args, _who: str) -> dict[str, Any]:
         return county().model_dump()
 
+    def recorder(args: Args) -> RecorderPart:
+        name = str(args.get("recorder", ""))
+        found = recorders().get(name)
+        if found is None:
+            raise CommandError("recorder.no_such", recorder=name)
+        return found
+
+    def show_recorder(args: Args, _who: str) -> dict[str, Any]:
+        return dict(recorder(args).shown())
+
+    def retry_recorder(args: Args, who: str) -> dict[str, Any]:
+        recorder(args).retry_login(who)
+        return {}
+
     return {
         "county": link,
+        "recorder-show": show_recorder,
+        "recorder-retry": retry_recorder,
         "reload": reload,
         "alarm-reset": reset,
         "alarm-test-start": start_test,

@@ -73,7 +73,7 @@ class ArchiveSurvey:
         `missing_only`: channels that are known up to yesterday are left alone.
         """
         self._timeouts = 0
-        views = [self._view(each) for each in self._wanted]
+        views = [self.view(each) for each in self._wanted]
         if missing_only:
             views = [view for view in views if view.unknown or not self._surveyed(view)]
         if "extent" in self._driver.gives:
@@ -289,7 +289,8 @@ class ArchiveSurvey:
             days=days,
         )
 
-    def _view(self, each: Wanted) -> View:
+    def view(self, each: Wanted) -> View:
+        """Return what is known of a channel, to be surveyed."""
         last = self._now().date() - DAY
         known = self._known.believed(self._driver.device_id, each.number)
         first = last - (each.target_days - 1) * DAY

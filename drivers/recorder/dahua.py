@@ -98,7 +98,12 @@ class DahuaDriver:
                 "configManager.cgi?action=getConfig&name=ChannelTitle", deadline
             )
             self._names = {} if isinstance(titles, Unknown) else _titles(titles)
-        clock = self._ask_softly("global.cgi?action=getCurrentTime", deadline)
+        try:
+            clock: Table | Unknown = self._cgi.ask(
+                "global.cgi?action=getCurrentTime", deadline=deadline
+            )
+        except UnsupportedDeviceError as error:
+            clock = unknown(error)
         self._offset, wall = self._clock_of(clock)
         recorder = RecorderReading(
             device_id=self.device_id,

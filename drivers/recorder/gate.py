@@ -20,7 +20,6 @@ LOCK_SECONDS = 35 * 60.0
 LOCK_MARGIN_SECONDS = 60.0
 LOCK_MAX_SECONDS = 24 * 3600.0
 SUSPECT_SECONDS = 600.0
-RETRIES_LEFT_STOP = 2
 # An accepted login vouches for the credential this long; then the next user goes alone again, so
 # that a password changed on the recorder costs one refusal and not one per stream worker.
 VOUCHED_SECONDS = 15.0
@@ -181,7 +180,6 @@ class RecorderGate:
             self._vouched_until = 0.0
             held = self._hold() is not None or self._memory.state == "rejected"
             failures = self._memory.failures + 1
-            few_left = retries_left is not None and retries_left <= RETRIES_LEFT_STOP
             if locked_seconds is not None or retries_left == 0:
                 # A locked recorder refuses without looking, which says nothing of the password:
                 # one try is left after the lock, but not one after each lock.
@@ -195,7 +193,9 @@ class RecorderGate:
             elif held:
                 # A permit lent before the first refusal came back; it was one and the same cause.
                 self._remember(failures=failures)
-            elif self._memory.proven and self._memory.failures == 0 and not few_left:
+            elif self._memory.proven and self._memory.failures == 0 and retries_left is None:
+                # It may be a recorder out of connections. One that counts the tries it has left
+                # has looked at the password.
                 self._remember(
                     state="suspect",
                     failures=failures,

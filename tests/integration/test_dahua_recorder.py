@@ -11,7 +11,13 @@ from pydantic import SecretStr
 
 from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
-from drivers.errors import AuthenticationError, BusyError, DriverError, PermitRefusedError
+from drivers.errors import (
+    AuthenticationError,
+    BusyError,
+    DriverError,
+    PermitRefusedError,
+    ProtocolError,
+)
 from drivers.readings import ChannelReading, Reason, RecorderReading, Unknown
 from drivers.recorder.dahua import DahuaDriver, live_path
 from drivers.recorder.gate import CredentialState, RecorderGate
@@ -181,10 +187,11 @@ def test_error_is_nothing_found_only_while_others_find_something(
     assert isinstance(desk.segments(1, now - DAY, now), Unknown)
 
 
-FAULTS: list[Fault] = ["error_200", "error_400", "html", "not_found", "truncated", "wrong_length"]
+REFUSALS: list[Fault] = ["error_200", "error_400", "not_found"]
+NOISE: list[Fault] = ["html", "wrong_length", "huge"]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", REFUSALS)
 def test_a_clock_that_cannot_be_read_is_unknown(
     dahua: DahuaSimulator, sit_down: Callable[..., Desk], fault: Fault
 ) -> None:
@@ -192,6 +199,18 @@ def test_a_clock_that_cannot_be_read_is_unknown(
     recorder = sit_down().poll()[0]
     assert isinstance(recorder, RecorderReading)
     assert isinstance(recorder.clock_offset_seconds, Unknown)
+
+
+@pytest.mark.parametrize("fault", NOISE)
+def test_noise_is_an_error_and_passes(
+    dahua: DahuaSimulator, sit_down: Callable[..., Desk], fault: Fault
+) -> None:
+    desk = sit_down()
+    dahua.fault, dahua.fault_path = fault, "getCurrentTime"
+    with pytest.raises(ProtocolError, match="nvr-1"):
+        desk.poll()
+    dahua.fault = None
+    assert isinstance(desk.poll()[0], RecorderReading)
 
 
 def test_one_refusal_after_success_is_load_and_is_tried_once_more(

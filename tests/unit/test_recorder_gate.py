@@ -32,14 +32,16 @@ def vouched(clock: SimulatedClock, budget: MemoryBudget | None = None) -> Record
     return gate
 
 
-def attempts(gate: RecorderGate, clock: SimulatedClock, tries: int, every: float) -> int:
+def attempts(
+    gate: RecorderGate, clock: SimulatedClock, tries: int, every: float, left: int | None = None
+) -> int:
     """Try to log in with a wrong password that often; return how many logins went out."""
     sent = 0
     for _ in range(tries):
         try:
             with gate.permit("request", deadline=clock.monotonic() + 1):
                 sent += 1
-                gate.login_failed(retries_left=4)
+                gate.login_failed(retries_left=left)
         except PermitRefusedError:
             pass
         clock.advance(every)
@@ -135,10 +137,13 @@ def test_a_credential_that_worked_is_doubted_before_it_is_rejected(clock: Simula
     assert state(gate) is CredentialState.REJECTED
 
 
-def test_few_tries_left_stop_even_a_credential_that_worked(clock: SimulatedClock) -> None:
+@pytest.mark.parametrize("left", [1, 2, 4])
+def test_a_recorder_that_counts_its_tries_has_looked_at_the_password(
+    clock: SimulatedClock, left: int
+) -> None:
     gate = vouched(clock)
-    with gate.permit("request", deadline=clock.monotonic() + 1):
-        gate.login_failed(retries_left=2)
+    clock.advance(60)
+    assert attempts(gate, clock, tries=1000, every=60, left=left) == 1
     assert state(gate) is CredentialState.REJECTED
 
 
