@@ -9,6 +9,7 @@ from random import Random
 from typing import NamedTuple, cast
 
 from agent.camera_rounds import CameraProbe, CameraRounds
+from agent.clock import SystemClock
 from agent.survey.view import View
 from drivers.errors import DriverError
 from drivers.readings import Reading, RecordedDaysReading, Unknown
@@ -30,7 +31,6 @@ from tests.retention_trial import (
     is_tight,
     try_archive,
 )
-from tests.simulated_clock import SimulatedClock
 from tests.unit.login_budgets import MemoryBudget
 
 CHANNELS, DAYS = 64, 90
@@ -128,19 +128,16 @@ def logins(figures: Figures) -> None:
 
 
 class _Inline:
-    """Probes streams in this process: a simulated week needs no killable workers."""
-
-    def __init__(self, clock: SimulatedClock) -> None:
-        self._clock = clock
+    """Probes streams in this process, by the real clock: they play in real time."""
 
     def probe(self, target: StreamTarget, *, deadline: float) -> Iterator[Reading]:
         del deadline
-        yield probe_stream(target, self._clock)[0]
+        yield probe_stream(target, SystemClock())[0]
 
 
 def _live_an_hour(school: School, cameras: RtspSimulator, *, streams: bool) -> None:
     """Poll twice, and probe two cameras in between; nobody minds what fails."""
-    workers = cast("StreamWorkers", _Inline(school.clock))
+    workers = cast("StreamWorkers", _Inline())
     rounds = CameraRounds([], workers, school.clock, round_seconds=300)
     for _ in range(2):
         with suppress(DriverError):
