@@ -12,7 +12,7 @@ SERVED_BY: Mapping[str, tuple[str, ...] | None] = {
     "recordings": ("recording",),
     "pictures": ("camera",),
     "patrol": ("patrol", "reader"),
-    "police_link": None,
+    "police_link": ("police-link",),
     "gate_manned": None,
 }
 
@@ -50,6 +50,8 @@ def _duty(
     if kinds is None:
         return DutyState(verdict=Verdict.UNKNOWN, causes=(Cause(code="unknown.not_measured"),))
     found = {name: verdict for kind in kinds for name, verdict in verdicts(kind).items()}
+    if not found and not left_out:
+        return DutyState(verdict=Verdict.UNKNOWN, causes=(Cause(code="unknown.not_measured"),))
     # What is not watched is not well, however well the rest is.
     verdict = worst([*found.values(), *([Verdict.UNKNOWN] if left_out else [])])
     causes = tuple(

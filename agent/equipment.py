@@ -16,6 +16,7 @@ from agent.monitors.cameras import CamerasMonitor
 from agent.monitors.host import HostMonitor
 from agent.monitors.ledger import Ledgers
 from agent.monitors.patrol import PatrolMonitor
+from agent.monitors.police_link import PoliceLinkMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
 from agent.parts import HOST, LoopName, Made, Plan, device_plans
@@ -245,6 +246,7 @@ class Equipment:
         readers = [reader.id for reader in site.nfc_reader]
         recorders = {one.id: one.polled_every_seconds for one in site.recorder}
         channels = [each for recorder in site.recorder for each in retention_channels(recorder)]
+        links = {one.id: one.police_link for one in site.recorder if one.police_link is not None}
         watched = cameras(site)
         max_age = max(ROUNDS_UNTIL_STALE * site.cameras.round_seconds, LEAST_MAX_AGE_SECONDS)
         wanted: dict[str, tuple[object, Callable[[Monitor | None], Monitor]]] = {
@@ -264,6 +266,7 @@ class Equipment:
                     before=before if isinstance(before, RetentionMonitor) else None,
                 ),
             ),
+            "police_link": (links, lambda _: PoliceLinkMonitor(links)),
             "cameras": (
                 (watched, site.pictures, max_age),
                 lambda before: CamerasMonitor(

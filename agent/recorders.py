@@ -24,12 +24,14 @@ from drivers.recorder import dahua, hikvision
 from drivers.recorder.dahua import DahuaDriver
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.hikvision import HikvisionDriver
+from drivers.recorder.onvif import OnvifDriver
 from drivers.recorder.settings import Maker
 from drivers.stream_target import StreamTarget
 
-DRIVERS: dict[Maker, type[HikvisionDriver | DahuaDriver]] = {
+DRIVERS: dict[Maker, type[HikvisionDriver | DahuaDriver | OnvifDriver]] = {
     "hikvision": HikvisionDriver,
     "dahua": DahuaDriver,
+    "onvif": OnvifDriver,
 }
 LIVE_PATHS = {"hikvision": hikvision.live_path, "dahua": dahua.live_path}
 POLL_DEADLINE_SECONDS = 60.0
@@ -134,7 +136,10 @@ class RecorderPart:
         """Return what a camera round opens on this recorder."""
         recorder = self._recorder
         base = f"rtsp://{recorder.host}:{recorder.rtsp_port}"
-        live_path = LIVE_PATHS[recorder.driver]
+        live_path = LIVE_PATHS.get(recorder.driver)
+        if live_path is None:
+            # ONVIF names its streams one by one; what they are is not asked yet.
+            return []
         return [
             CameraProbe(
                 StreamTarget(

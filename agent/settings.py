@@ -256,6 +256,8 @@ class SiteSettings(DeviceSettings):
             return bool(self.alarm_module or self.alarm_loop or self.alarm_receiver)
         if duty in ("recordings", "pictures"):
             return bool(self.recorder)
+        if duty == "police_link":
+            return any(recorder.police_link is not None for recorder in self.recorder)
         return duty == "patrol" and bool(self.nfc_reader) and bool(self.checkpoint)
 
     @property

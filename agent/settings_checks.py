@@ -199,6 +199,7 @@ def _patrol(present: Collection[str]) -> Iterator[Problem]:
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:
     for duty in DUTIES:
         served = any(key in present for key in _SERVED_BY[duty])
+        served = served or (duty == "police_link" and site.configured(duty))
         declared = site.not_fitted.reason(duty) is not None
         path = ("not_fitted", duty)
         if served and declared:

@@ -102,7 +102,7 @@ def _summary(site: SiteSettings) -> Iterator[Cause]:
 
 def _notes(site: SiteSettings) -> Iterator[Cause]:
     for duty in UNMEASURED_DUTIES:
-        if site.not_fitted.reason(duty) is None:
+        if site.not_fitted.reason(duty) is None and not site.configured(duty):
             yield Cause(code="config.note_unmeasured", params={"duty": duty})
     if site.broker is not None and site.broker.tls is None:
         yield Cause(code="config.note_in_the_clear")

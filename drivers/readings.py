@@ -248,6 +248,44 @@ class RecordedDaysReading(Reading):
     days: Mapping[date, RecordedDay] | Unknown
 
 
+class Volume(Frozen):
+    """One disk of a recorder; `condition` is the recorder's own word, lower case."""
+
+    id: str
+    condition: str
+    writable: bool
+    redundant: bool
+    capacity_bytes: int | None
+
+
+class StorageReading(Reading):
+    """The disks a recorder keeps its recordings on."""
+
+    kind: Literal["storage"] = "storage"
+    volumes: tuple[Volume, ...] | Unknown
+
+
+RecordingMode = Literal["continuous", "event", "off"]
+
+
+class RecordPolicyReading(Reading):
+    """What a recorder is set to record of a channel; `expiry_days` None: until overwritten."""
+
+    kind: Literal["record_policy"] = "record_policy"
+    channel: int
+    expiry_days: int | Unknown | None
+    mode: RecordingMode | Unknown
+
+
+class UplinkReading(Reading):
+    """What a recorder says of its registration with a platform (GB/T 28181)."""
+
+    kind: Literal["uplink"] = "uplink"
+    registered: bool | Unknown
+    server: str | Unknown
+    uplink_id: str | Unknown
+
+
 class StreamLayer(StrEnum):
     """How far a probe came, in the order a stream comes up."""
 
@@ -332,6 +370,9 @@ AnyReading = Annotated[
     | RecorderReading
     | ChannelReading
     | RecordedDaysReading
+    | StorageReading
+    | RecordPolicyReading
+    | UplinkReading
     | StreamReading
     | PictureReading
     | HostReading,

@@ -17,6 +17,16 @@ class Clip(NamedTuple):
 
 
 @dataclass
+class SimulatedDisk:
+    """A disk of a recorder, in ISAPI's words; always full, as recorders' disks are."""
+
+    name: str
+    status: str = "ok"
+    kind: str = "RW"
+    megabytes: int = 7_630_885
+
+
+@dataclass
 class SimulatedChannel:
     """One camera input: days recorded run back `depth_days` from today, less `holes`.
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from simulators.archive import Clip, SimulatedChannel
+from simulators.archive import Clip, SimulatedChannel, SimulatedDisk
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
 from simulators.truth import Truth
 
@@ -83,6 +83,9 @@ class DahuaSimulator(HttpRecorder):
         for number, depth in (days or {}).items():
             self.channels.append(SimulatedChannel(number, depth_days=depth))
         self.manners = DahuaManners()
+        self.disks = [SimulatedDisk("/dev/sda", status="Success", kind="ReadWrite")]
+        self.recording_mode = 0
+        self.schedule_mask = 7
         self._finders: dict[str, _Finder] = {}
         self._made = 8136
 
@@ -135,6 +138,8 @@ class DahuaSimulator(HttpRecorder):
             return [f"result={self._written(self.wall_clock())}"]
         if (name, action) == ("configManager", "getConfig"):
             return self._config(asked.get("name", ""))
+        if (name, action) == ("storageDevice", "getDeviceAllInfo"):
+            return self._storage()
         if (name, action) == ("LogicDeviceManager", "getCameraState"):
             return self._states() if self.manners.camera_states else None
         if (name, action) == ("eventManager", "getEventIndexes"):
@@ -156,7 +161,31 @@ class DahuaSimulator(HttpRecorder):
             "getSoftwareVersion": ["version=4.001.0000000.3,build:2022-05-11"],
         }.get(action)
 
+    def _storage(self) -> list[str]:
+        lines = []
+        for n, disk in enumerate(self.disks):
+            size = f"{disk.megabytes * 1048576}.0"
+            lines += [
+                f"list.info[{n}].Name={disk.name}",
+                f"list.info[{n}].State={disk.status}",
+                f"list.info[{n}].Detail[0].Path=/mnt/dvr/sd{n}",
+                f"list.info[{n}].Detail[0].Type={disk.kind}",
+                f"list.info[{n}].Detail[0].TotalBytes={size}",
+                f"list.info[{n}].Detail[0].UsedBytes={size}",
+                f"list.info[{n}].Detail[0].IsError={str(disk.status == 'Error').lower()}",
+            ]
+        return lines
+
     def _config(self, name: str) -> list[str] | None:
+        places = [each.number - 1 for each in self.channels]
+        if name == "RecordMode":
+            return [f"table.RecordMode[{at}].Mode={self.recording_mode}" for at in places]
+        if name == "Record":
+            return [
+                f"table.Record[{at}].TimeSection[{day}][0]={self.schedule_mask} 00:00:00-24:00:00"
+                for at in places
+                for day in range(7)
+            ]
         if name != "ChannelTitle":
             return None
         return [f"table.ChannelTitle[{each.number - 1}].Name={each.name}" for each in self.channels]

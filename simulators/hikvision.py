@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from simulators import hikvision_search
-from simulators.archive import SimulatedChannel
+from simulators.archive import SimulatedChannel, SimulatedDisk
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
 from simulators.truth import Truth
 
@@ -80,6 +80,16 @@ class HikvisionSimulator(HttpRecorder):
         self.calendar: Calendar = "right"
         self.search = hikvision_search.SearchManners()
         self.allow_channel_list = True
+        self.disks = [SimulatedDisk("hdd1")]
+        self.expiry_days = 0
+        self.recording_mode = "CMR"
+        self.gb28181: dict[str, str] | None = {
+            "enabled": "true",
+            "serverAddress": "10.1.1.1",
+            "serverID": "34020000002000000001",
+            "deviceID": "34020000001180000001",
+            "registerStatus": "online",
+        }
 
     @property
     def busy(self) -> bool:
@@ -153,6 +163,12 @@ class HikvisionSimulator(HttpRecorder):
             return self._channel_list()
         if method == "GET" and path == "/ISAPI/ContentMgmt/InputProxy/channels/status":
             return self._channel_status()
+        if method == "GET" and path == "/ISAPI/ContentMgmt/Storage":
+            return self._storage()
+        if method == "GET" and path == "/ISAPI/ContentMgmt/record/tracks":
+            return self._tracks()
+        if method == "GET" and path == "/ISAPI/System/Network/SIP":
+            return self._sip()
         track = re.fullmatch(r"/ISAPI/ContentMgmt/record/tracks/(\d+)01/dailyDistribution", path)
         if method == "POST" and track:
             return self._calendar(int(track[1]), body)
@@ -209,6 +225,43 @@ class HikvisionSimulator(HttpRecorder):
         return (
             f"<InputProxyChannelStatusList {self.attributes()}>{rows}</InputProxyChannelStatusList>"
         )
+
+    def _storage(self) -> str:
+        rows = "".join(
+            f"<hdd{self.inner()}><id>{n}</id><hddName>{disk.name}</hddName><hddType>SATA</hddType>"
+            f"<status>{disk.status}</status><capacity>{disk.megabytes}</capacity>"
+            f"<freeSpace>0</freeSpace><property>{disk.kind}</property><group>1</group></hdd>"
+            for n, disk in enumerate(self.disks, start=1)
+        )
+        return (
+            f"<storage {self.attributes()}><hddList>{rows}</hddList><nasList/>"
+            "<workMode>quota</workMode></storage>"
+        )
+
+    def _sip(self) -> str:
+        rows = "".join(f"<{name}>{value}</{name}>" for name, value in (self.gb28181 or {}).items())
+        part = "" if self.gb28181 is None else f"<GB28181>{rows}</GB28181>"
+        return (
+            f"<SIPServerList {self.attributes()}><SIPServer><id>1</id><Standard>"
+            "<enabled>false</enabled><registerStatus>offline</registerStatus></Standard>"
+            f"{part}</SIPServer></SIPServerList>"
+        )
+
+    def _tracks(self) -> str:
+        # Enable is false, and Channel is the track's id, on tracks that do record (V4.84).
+        rows = "".join(
+            f"<Track{self.inner()}><id>{each.number}0{stream}</id>"
+            f"<Channel>{each.number}0{stream}</Channel><Enable>false</Enable>"
+            f"<Duration>P{self.expiry_days}DT0H</Duration>"
+            f"<SrcDescriptor><SrcChannel>{each.number}</SrcChannel></SrcDescriptor>"
+            "<TrackSchedule><ScheduleBlockList><ScheduleBlock><ScheduleAction>"
+            f"<Actions><Record>true</Record><ActionRecordingMode>{self.recording_mode}"
+            "</ActionRecordingMode></Actions></ScheduleAction></ScheduleBlock>"
+            "</ScheduleBlockList></TrackSchedule></Track>"
+            for each in self.channels
+            for stream in (1, 2)
+        )
+        return f"<TrackList {self.attributes()}>{rows}</TrackList>"
 
     def _calendar(self, number: int, body: str) -> str | None:
         asked = re.search(r"<year>(\d+)</year>\s*<monthOfYear>0?(\d+)</monthOfYear>", body)

@@ -76,6 +76,11 @@ class HttpRecorder:
         self._thread: threading.Thread | None = None
         self.port = int(self._server.server_address[1])
 
+    @property
+    def has_own_login(self) -> bool:
+        """Tell whether logins are inside the questions, not in front of them."""
+        return False
+
     def answer(self, method: str, path: str, body: str) -> Sent:
         """Return what this maker answers to somebody who is logged in."""
         raise NotImplementedError
@@ -173,6 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         if recorder.fault == "silent" and recorder.fault_path in self.path:
             recorder.wait_released(60)
             self.close_connection = True
+            return
+        if recorder.has_own_login and recorder.fault != "unauthorized":
+            self._answer(recorder.next_fault(self.path), body)
             return
         if header is None or recorder.fault == "unauthorized":
             self._challenge(stale=False)

@@ -126,6 +126,15 @@ class RecordingState(StateData):
     )
 
 
+class PoliceLinkState(StateData):
+    """What a recorder says of its registration with the police platform (GB/T 28181)."""
+
+    kind = "police-link"
+    registered: bool | Literal["unknown"]
+    server: Word
+    device_id: Word
+
+
 class CameraState(StateData):
     """One camera: its stream, layer by layer, and its picture."""
 
@@ -209,6 +218,7 @@ STATES: tuple[type[StateData], ...] = (
     PatrolState,
     RecorderState,
     RecordingState,
+    PoliceLinkState,
     CameraState,
     HostState,
     AgentState,

@@ -37,7 +37,7 @@ class ChannelLedger(Frozen):
 
 
 class RecorderLedger(Frozen):
-    """One recorder: when it was first heard, its clock, and the days it wrote with a wrong one.
+    """One recorder: when it was first heard, its clock, the days it wrote with a wrong one, disks.
 
     `first_asked` is the last whole day when a channel was first asked about.
     """
@@ -45,6 +45,7 @@ class RecorderLedger(Frozen):
     since: date | None = None
     first_asked: Mapping[int, date] = Field(default_factory=dict)
     offset_seconds: float | None = None
+    disks: Mapping[str, int] = Field(default_factory=dict)
     suspect: Mapping[date, AwareDatetime] = Field(default_factory=dict)
 
 
@@ -113,6 +114,12 @@ class Ledgers:
         if number not in known.first_asked and ledger.until is not None:
             asked = {**known.first_asked, number: ledger.until}
             self._put_recorder(recorder, known.model_copy(update={"first_asked": asked}))
+
+    def put_disks(self, recorder: str, disks: Mapping[str, int]) -> None:
+        """Remember the disks of a recorder and their bytes."""
+        known = self.recorder(recorder)
+        if dict(known.disks) != dict(disks):
+            self._put_recorder(recorder, known.model_copy(update={"disks": disks}))
 
     def believed(self, recorder: str, number: int) -> Mapping[date, LedgerDay]:
         """Return a channel's days without those written by a wrong clock and not looked at since.

@@ -1,6 +1,6 @@
 """One recorder: whether it answers, who it says it is, and how its clock stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.county.contract import Event, State, as_word
 from agent.county.event_data import DeviceEventData
@@ -8,8 +8,9 @@ from agent.county.state_data import RecorderState
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.monitors.recorder_words import channel_cause, clock_cause
+from agent.monitors.storage import missing_terabytes, storage_causes
 from agent.policy import Channel, RetentionPolicy
-from drivers.readings import ChannelReading, Outage, Reason, RecorderReading, Unknown
+from drivers.readings import ChannelReading, Outage, Reason, RecorderReading, Unknown, Volume
 
 # A recorder is polled every minute; one missed poll is no news.
 LOST_AFTER_OUTAGES = 3
@@ -31,10 +32,17 @@ class RecorderWatch:
         self._last_at = 0.0
         self._heard_at: float | None = None
         self._outages = 0
+        self._volumes: Sequence[Volume] | Unknown | None = None
+        self._known_disks: Mapping[str, int] = {}
 
     def said(self, reading: RecorderReading, monotonic: float) -> None:
         """Take in what it says of itself, said at `monotonic`."""
         self.last, self._last_at = reading, monotonic
+
+    def stores(self, volumes: Sequence[Volume] | Unknown, known: Mapping[str, int]) -> None:
+        """Take in what its disks are, and what they were."""
+        if not isinstance(volumes, Unknown) or self._volumes is None:
+            self._volumes, self._known_disks = volumes, known
 
     def heard(self, now: Instant) -> list[Event]:
         """It answers: tell when it had been lost."""
@@ -76,8 +84,13 @@ class RecorderWatch:
             return _SILENT
         return self.last.clock_offset_seconds
 
-    def state(self, channels: Sequence[Seen], policy: RetentionPolicy) -> State:
-        """Return its state, with what it says of the channels that are watched."""
+    def state(
+        self, channels: Sequence[Seen], policy: RetentionPolicy, short: Sequence[tuple[int, int]]
+    ) -> State:
+        """Return its state, with what it says of the channels that are watched.
+
+        `short` are depth and target of those that do not hold enough.
+        """
         last = self.last
         if last is None or self.lost is not None or self._heard_at is None:
             gone = self.lost if self.lost is not None else Unknown(reason=Reason.NOT_YET)
@@ -88,6 +101,15 @@ class RecorderWatch:
             offset = last.clock_offset_seconds
             online = _count_online(channels)
             verdict, causes = _judge(offset, channels, policy)
+            told = [] if self._volumes is None else storage_causes(self._volumes, self._known_disks)
+            verdict = worst([verdict, *(one for one, _ in told)])
+            causes += [cause for _, cause in told]
+            missing_tb = None
+            if self._volumes is not None and not isinstance(self._volumes, Unknown):
+                missing_tb = missing_terabytes(self._volumes, short)
+            if missing_tb is not None:
+                causes.append(Cause(code="recorder.disk_short", params={"size_tb": missing_tb}))
+                verdict = worst([verdict, Verdict.WARN])
         data = RecorderState(
             verdict=verdict,
             causes=tuple(causes),

@@ -18,7 +18,7 @@ from agent.monitors.depth import (
 from agent.monitors.ledger import ChannelLedger, LedgerDay
 from agent.monitors.recorder_words import clock_cause
 from agent.policy import RetentionPolicy
-from drivers.readings import Reason, Unknown
+from drivers.readings import Reason, RecordPolicyReading, Unknown
 
 DAY = timedelta(days=1)
 _VERDICTS: dict[RecordingWord, Verdict] = {
@@ -47,7 +47,8 @@ class Evidence(NamedTuple):
     """What is known of a channel.
 
     `believed` are the days of its `ledger` no wrong clock has put in doubt; `since` is when a new
-    channel began, None where it is not known to be new; `refused` why it last was not told.
+    channel began, None where it is not known to be new; `refused` why it last was not told;
+    `set_up` what it is told to record, None where nothing was heard of it.
     """
 
     ledger: ChannelLedger
@@ -55,6 +56,7 @@ class Evidence(NamedTuple):
     offset: float | Unknown
     since: date | None
     refused: Unknown | None
+    set_up: RecordPolicyReading | None = None
 
 
 def judge_channel(
@@ -105,7 +107,26 @@ def judge_channel(
     if found.unknown and found.grade != "C" and evidence.refused is not None:
         causes.append(missing(evidence.refused))
     verdict = worst([_VERDICTS[word], Verdict.WARN]) if causes else _VERDICTS[word]
+    told = _set_up_causes(evidence.set_up, target)
+    verdict = worst([verdict, *(one for one, _ in told)])
+    causes += [cause for _, cause in told]
     return Judgement(word, verdict, tuple(causes), found, sampled, until, max(seen), met_on)
+
+
+def _set_up_causes(set_up: RecordPolicyReading | None, target: int) -> list[tuple[Verdict, Cause]]:
+    """Name what a recorder is set to do that can never hold the target, whatever it holds now."""
+    if set_up is None:
+        return []
+    found: list[tuple[Verdict, Cause]] = []
+    expiry = set_up.expiry_days
+    if isinstance(expiry, int) and expiry < target:
+        params: dict[str, str | int | float] = {"expiry_days": expiry, "target_days": target}
+        found.append((Verdict.FAIL, Cause(code="recording.expiry_short", params=params)))
+    if set_up.mode == "off":
+        found.append((Verdict.FAIL, Cause(code="recording.switched_off")))
+    elif set_up.mode == "event":
+        found.append((Verdict.WARN, Cause(code="recording.events_only")))
+    return found
 
 
 def _stale(evidence: Evidence, wall: datetime) -> Cause:

@@ -14,6 +14,7 @@ from agent.monitors.ledger import ChannelLedger, Ledgers, merged
 from agent.monitors.recorder_watch import RecorderWatch
 from agent.monitors.recorder_words import channel_cause
 from agent.monitors.recording import Evidence, Judgement, judge_channel
+from agent.monitors.storage import disks_to_remember
 from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
     ChannelReading,
@@ -21,6 +22,8 @@ from drivers.readings import (
     Reading,
     RecordedDaysReading,
     RecorderReading,
+    RecordPolicyReading,
+    StorageReading,
     Unknown,
 )
 
@@ -36,6 +39,7 @@ class _Channel:
     target: int
     refused: Unknown | None = None
     state: ChannelReading | None = None
+    set_up: RecordPolicyReading | None = None
     word: RecordingWord = "unknown"
     judged_from: tuple[object, ...] = ()
     judged: Judgement | None = None
@@ -93,11 +97,16 @@ class RetentionMonitor:
             self._take_clock(recorder.id, reading, now)
             watched = [each for each in self._channels.values() if each.recorder is recorder]
             return [*recorder.heard(now), *self._words(watched, now)]
-        if isinstance(reading, ChannelReading | RecordedDaysReading):
+        if isinstance(reading, StorageReading):
+            self._take_disks(recorder, reading)
+        if isinstance(reading, ChannelReading | RecordedDaysReading | RecordPolicyReading):
             recorder.still_there(now)
             channel = self._channels.get((reading.device_id, reading.channel))
             if channel is not None and isinstance(reading, ChannelReading):
                 channel.state = reading
+            elif channel is not None and isinstance(reading, RecordPolicyReading):
+                channel.set_up = reading
+                return self._words([channel], now)
             elif channel is not None and isinstance(reading, RecordedDaysReading):
                 return self._take_days(channel, reading, now)
         return []
@@ -126,12 +135,19 @@ class RetentionMonitor:
                     if each.recorder is recorder
                 ],
                 self._policy,
+                self._short(recorder, now),
             )
             for recorder in self._recorders.values()
         ]
         return [*recorders, *(self._channel_state(each, now) for each in self._channels.values())]
 
     # -- evidence
+
+    def _take_disks(self, recorder: RecorderWatch, reading: StorageReading) -> None:
+        known = self._ledgers.recorder(recorder.id).disks
+        recorder.stores(reading.volumes, known)
+        if not isinstance(reading.volumes, Unknown):
+            self._ledgers.put_disks(recorder.id, disks_to_remember(reading.volumes, known))
 
     def _take_clock(self, recorder: str, reading: RecorderReading, now: Instant) -> None:
         offset, wall = reading.clock_offset_seconds, reading.device_today
@@ -179,6 +195,16 @@ class RetentionMonitor:
 
     # -- judgement
 
+    def _short(self, recorder: RecorderWatch, now: Instant) -> list[tuple[int, int]]:
+        """Return depth and target of the channels that do not reach back far enough."""
+        watched = [each for each in self._channels.values() if each.recorder is recorder]
+        judged = [(self._judge(each, now), each.target) for each in watched]
+        return [
+            (one.found.depth_upper, target)
+            for one, target in judged
+            if one.word == "short" and one.found is not None and one.found.depth_upper < target
+        ]
+
     def _judge(self, each: _Channel, now: Instant) -> Judgement:
         """Judge; asked every second, so only anew when something has changed, and every hour."""
         offset = each.recorder.offset(now)
@@ -186,7 +212,7 @@ class RetentionMonitor:
         clock = offset if isinstance(offset, Unknown) else round(offset)
         ledger = self._ledgers.channel(*each.key)
         hour = now.wall.replace(minute=0, second=0, microsecond=0)
-        basis = (ledger, each.refused, clock, len(doubts), hour)
+        basis = (ledger, each.refused, each.set_up, clock, len(doubts), hour)
         if each.judged is None or each.judged_from != basis:
             each.judged, each.judged_from = self._judge_anew(each, offset, now), basis
         return each.judged
@@ -199,6 +225,7 @@ class RetentionMonitor:
             offset=offset,
             since=self._since(each, ledger),
             refused=each.refused,
+            set_up=each.set_up,
         )
         return judge_channel(evidence, target=each.target, policy=self._policy, wall=now.wall)
 

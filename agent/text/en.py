@@ -275,6 +275,7 @@ SENTENCES = {
         "[{verdict}] recording {id}: {word}, {depth_days_lower} to {depth_days_upper} days held "
         "of {retention_min_days}"
     ),
+    "state.police-link": "[{verdict}] police link of {id}: registered {registered}, with {server} as {device_id}",
     "state.camera": "[{verdict}] camera {id}: online {online}, got to {layer}, picture {picture}",
     "state.host": "[{verdict}] host {id}: clock {clock}, serial missing {missing_serial_devices}",
     "state.agent": "[{verdict}] agent: version {version}, alarms on disk {alarms_durable}, unsaved {unsaved}",

@@ -266,6 +266,7 @@ SENTENCES = {
         "[{verdict}] 录像 {id}：{word}，已存 {depth_days_lower} 至 {depth_days_upper} 天，"
         "要求 {retention_min_days} 天"
     ),
+    "state.police-link": "[{verdict}] 公安联网 {id}：已注册 {registered}，平台 {server}，编号 {device_id}",
     "state.camera": "[{verdict}] 摄像机 {id}：在线 {online}，码流到达“{layer}”，图像{picture}",
     "state.host": "[{verdict}] 主机 {id}：时钟{clock}，缺少串口 {missing_serial_devices}",
     "state.agent": "[{verdict}] 程序：版本 {version}，警情已落盘 {alarms_durable}，未落盘 {unsaved} 条",

@@ -18,16 +18,21 @@ from drivers.readings import (
     Reading,
     Reason,
     RecorderReading,
+    RecordingMode,
+    RecordPolicyReading,
+    StorageReading,
     Unknown,
     unknown,
 )
 from drivers.recorder.dahua_cgi import ALLOWED, Cgi, Table, read_time
 from drivers.recorder.dahua_files import PAGES_MAX, DahuaFiles
+from drivers.recorder.dahua_upkeep import modes, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.settings import RecorderSettings
 from drivers.recordings import Extent, Segments
 
+UPKEEP_SECONDS = 3600.0
 _CHANNELS_TO_LEARN_FROM = 4
 _STATES = "LogicDeviceManager.cgi?action=getCameraState&uniqueChannels[0]=-1"
 _VIDEO_LOSS = "eventManager.cgi?action=getEventIndexes&code=VideoLoss"
@@ -59,6 +64,7 @@ class DahuaDriver:
         self._quirks = quirks
         self._identity: dict[str, str | Unknown] | None = None
         self._names: Mapping[int, str] = {}
+        self._upkeep_at = 0.0
         self._offset: float | Unknown = Unknown(reason=Reason.NOT_YET)
         self._sheet = QuirkSheet(maker="dahua", model="", firmware="")
         self._door = HttpDoor(
@@ -87,7 +93,7 @@ class DahuaDriver:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._identity = None
+        self._identity, self._upkeep_at = None, 0.0
         self._door.close()
 
     def poll(self, *, deadline: float) -> Sequence[Reading]:
@@ -115,7 +121,7 @@ class DahuaDriver:
             clock_offset_seconds=self._offset,
             device_today=wall,
         )
-        return [recorder, *self._poll_channels(deadline)]
+        return [recorder, *self._poll_channels(deadline), *self._poll_upkeep(deadline)]
 
     @property
     def gives(self) -> frozenset[Evidence]:
@@ -244,6 +250,35 @@ class DahuaDriver:
                 or ("videoloss" if channel in lost else Unknown(reason=Reason.NOT_MEASURED)),
             )
             for channel in sorted({*self._channels, *words})
+        ]
+
+    def _poll_upkeep(self, deadline: float) -> list[Reading]:
+        """Once an hour: the disks, and what is set to be recorded."""
+        if self._clock.monotonic() < self._upkeep_at:
+            return []
+        self._upkeep_at = self._clock.monotonic() + UPKEEP_SECONDS
+        storage = self._ask_softly("storageDevice.cgi?action=getDeviceAllInfo", deadline)
+        switch = self._ask_softly("configManager.cgi?action=getConfig&name=RecordMode", deadline)
+        schedule = self._ask_softly("configManager.cgi?action=getConfig&name=Record", deadline)
+        now = self._clock.now()
+        disks = storage if isinstance(storage, Unknown) else volumes(storage)
+        readings: list[Reading] = [
+            StorageReading(device_id=self.device_id, observed_at=now, volumes=disks)
+        ]
+        known: Mapping[int, RecordingMode | Unknown] = {}
+        if not isinstance(switch, Unknown) and not isinstance(schedule, Unknown):
+            known = modes(switch, schedule)
+        silent = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")
+        return readings + [
+            RecordPolicyReading(
+                device_id=self.device_id,
+                observed_at=now,
+                channel=channel,
+                # No public word of where it keeps its days of expiry.
+                expiry_days=silent,
+                mode=known.get(channel, silent),
+            )
+            for channel in self._channels
         ]
 
 

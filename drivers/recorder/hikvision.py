@@ -15,17 +15,23 @@ from drivers.readings import (
     Reading,
     Reason,
     RecorderReading,
+    RecordPolicyReading,
+    StorageReading,
     Unknown,
+    UplinkReading,
     unknown,
 )
 from drivers.recorder.hikvision_recordings import HikvisionRecordings
 from drivers.recorder.hikvision_search import PAGES_MAX
+from drivers.recorder.hikvision_upkeep import policies, uplink, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import ALLOWED, Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkStore
 from drivers.recorder.settings import RecorderSettings
 from drivers.recordings import Extent, Segments
 
+UPKEEP_SECONDS = 3600.0
+_NOTHING_SAID = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")
 # The wall-clock digits; what follows them is not to be trusted (V4.84 with DST sends the standard
 # offset beside the summer time, reference: qb60/hikvision-downloader#5).
 _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
@@ -55,6 +61,7 @@ class HikvisionDriver:
         self._zone = zone
         self._channels = tuple(channels)
         self._identity: dict[str, str | Unknown] | None = None
+        self._upkeep_at = 0.0
         self._door = HttpDoor(
             settings.id,
             settings.host,
@@ -83,7 +90,7 @@ class HikvisionDriver:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._identity = None
+        self._identity, self._upkeep_at = None, 0.0
         self._door.close()
 
     def poll(self, *, deadline: float) -> Sequence[Reading]:
@@ -110,7 +117,7 @@ class HikvisionDriver:
             clock_offset_seconds=offset,
             device_today=wall,
         )
-        return [recorder, *self._poll_channels(deadline)]
+        return [recorder, *self._poll_channels(deadline), *self._poll_upkeep(deadline)]
 
     @property
     def gives(self) -> frozenset[Evidence]:
@@ -200,6 +207,44 @@ class HikvisionDriver:
             )
             for channel in sorted({*self._channels, *known})
         ]
+
+    def _poll_upkeep(self, deadline: float) -> list[Reading]:
+        """Once an hour: the disks, and what is set to be recorded how long."""
+        if self._clock.monotonic() < self._upkeep_at:
+            return []
+        self._upkeep_at = self._clock.monotonic() + UPKEEP_SECONDS
+        storage = self._ask_softly("/ISAPI/ContentMgmt/Storage", deadline)
+        tracks = self._ask_softly("/ISAPI/ContentMgmt/record/tracks", deadline)
+        now = self._clock.now()
+        disks = storage if isinstance(storage, Unknown) else volumes(storage.root)
+        readings: list[Reading] = [
+            StorageReading(device_id=self.device_id, observed_at=now, volumes=disks)
+        ]
+        known = {} if isinstance(tracks, Unknown) else policies(tracks.root)
+        for channel in self._channels:
+            expiry, mode = known.get(channel, (_NOTHING_SAID, _NOTHING_SAID))
+            readings.append(
+                RecordPolicyReading(
+                    device_id=self.device_id,
+                    observed_at=now,
+                    channel=channel,
+                    expiry_days=tracks if isinstance(tracks, Unknown) else expiry,
+                    mode=tracks if isinstance(tracks, Unknown) else mode,
+                )
+            )
+        if self._settings.police_link is not None:
+            said = self._ask_softly("/ISAPI/System/Network/SIP", deadline)
+            link = (said,) * 3 if isinstance(said, Unknown) else uplink(said.root)
+            readings.append(
+                UplinkReading(
+                    device_id=self.device_id,
+                    observed_at=now,
+                    registered=link[0],
+                    server=link[1],
+                    uplink_id=link[2],
+                )
+            )
+        return readings
 
 
 def _identity(reply: Reply) -> dict[str, str | Unknown]:

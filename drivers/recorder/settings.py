@@ -7,9 +7,18 @@ from pydantic import Field
 
 from drivers.base import DeviceSettings
 
-Maker = Literal["hikvision", "dahua"]
+Maker = Literal["hikvision", "dahua", "onvif"]
 # Every call costs a Dahua recorder two connections and a line in its log (rroller/dahua#577).
-_POLL_SECONDS: dict[Maker, float] = {"hikvision": 60, "dahua": 120}
+_POLL_SECONDS: dict[Maker, float] = {"hikvision": 60, "dahua": 120, "onvif": 60}
+
+
+class PoliceLink(DeviceSettings):
+    """[recorder.police_link]: the platform it is to be registered with (GB/T 28181)."""
+
+    server: str | None = Field(default=None, min_length=1, max_length=253)
+    device_id: str | None = Field(
+        default=None, pattern=r"^\d{20}$", description="the recorder's own 20 digits there"
+    )
 
 
 class RecorderSettings(DeviceSettings):
@@ -29,6 +38,7 @@ class RecorderSettings(DeviceSettings):
     max_live_streams: int = Field(default=4, ge=1, le=16)
     request_gap_seconds: float = Field(default=0.2, ge=0, le=10)
     reply_timeout_seconds: float = Field(default=15, gt=0, le=60)
+    police_link: PoliceLink | None = None
 
     @property
     def polled_every_seconds(self) -> float:

@@ -32,7 +32,7 @@ from simulators.modem_lines import ModemLinesSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.surgard import SurgardSimulator
 from simulators.truth import Truth
-from tests.contract.recorder_rigs import DahuaRig, HikvisionRig
+from tests.contract.recorder_rigs import DahuaRig, HikvisionRig, OnvifRig
 
 DEADLINE_SECONDS = 0.5
 # Scheduling on a busy two-core machine, and the last reply a deadline may cut.
@@ -186,6 +186,7 @@ ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "surgard": SurgardRig,
     "hikvision": HikvisionRig,
     "dahua": DahuaRig,
+    "onvif": OnvifRig,
 }
 RIGS: dict[str, Callable[[Path], Rig]] = {**ANSWERING, "modem_lines": ModemLinesRig}
 

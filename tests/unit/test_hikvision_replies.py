@@ -142,7 +142,7 @@ def test_a_user_without_rights_leaves_channels_and_clock_unknown(
         ),
         channels=(4,),
     )
-    recorder, channel = driver.poll(deadline=clock.monotonic() + 10)
+    recorder, channel, *_ = driver.poll(deadline=clock.monotonic() + 10)
     assert isinstance(recorder, RecorderReading)
     assert isinstance(recorder.clock_offset_seconds, Unknown)
     assert recorder.clock_offset_seconds.reason is Reason.FORBIDDEN

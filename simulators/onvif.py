@@ -1,0 +1,276 @@
+"""A recorder behind ONVIF on loopback: WS-UsernameToken, Profile G search, clocks gone wrong."""
+
+import base64
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from simulators.archive import SimulatedChannel
+from simulators.http_recorder import CommonFault, HttpRecorder, Sent
+from simulators.truth import Truth
+
+Fault = CommonFault
+_KIND = "application/soap+xml; charset=utf-8"
+_NAMES = {
+    "tds": "http://www.onvif.org/ver10/device/wsdl",
+    "trt": "http://www.onvif.org/ver10/media/wsdl",
+    "tse": "http://www.onvif.org/ver10/search/wsdl",
+    "tt": "http://www.onvif.org/ver10/schema",
+    "ter": "http://www.onvif.org/ver10/error",
+}
+_OPEN = frozenset({"GetSystemDateAndTime"})
+
+
+@dataclass
+class OnvifManners:
+    """What this device makes of ONVIF (reference: devices that were reported).
+
+    `utc_is_local`: it fills its UTC with local time, and checks signatures by real UTC.
+    `strange_host` is what its addresses name instead of itself.
+    """
+
+    skew_seconds: float = 300
+    utc_is_local: bool = False
+    times_are_local: bool = False
+    strange_host: str = "192.168.254.254:8080"
+    services: bool = True
+    searching_for_ever: bool = False
+    repeats_batches: bool = False
+    without_edges: bool = False
+    transport_digest: bool = False
+    fault_status: int = 400
+    sources_from: int = 1
+    batch_max: int = 50
+
+
+class OnvifSimulator(HttpRecorder):
+    """A recorder of `channels`; `open_searches` are those nobody has ended."""
+
+    def __init__(
+        self,
+        truth: Truth,
+        *,
+        port: int = 0,
+        user: str = "inspector",
+        password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
+        channels: list[SimulatedChannel] | None = None,
+        days: Mapping[int, int] | None = None,
+        clock_offset_seconds: float = 0,
+        zone_hours: float = 8,
+        now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            truth,
+            port=port,
+            user=user,
+            password=password,
+            clock_offset_seconds=clock_offset_seconds,
+            zone_hours=zone_hours,
+            now_utc=now_utc,
+            monotonic=monotonic,
+        )
+        self.channels = channels if channels is not None else []
+        for number, depth in (days or {}).items():
+            self.channels.append(SimulatedChannel(number, depth_days=depth))
+        self.manners = OnvifManners()
+        self._searches: dict[str, int] = {}
+
+    @property
+    def open_searches(self) -> int:
+        """Return how many searches nobody has ended."""
+        return len(self._searches)
+
+    @property
+    def has_own_login(self) -> bool:
+        """Tell whether logins are inside the questions, not in front of them."""
+        return not self.manners.transport_digest
+
+    def answer(self, method: str, path: str, body: str) -> Sent:
+        """Answer one envelope."""
+        name = re.search(r"<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)", body)
+        if method != "POST" or name is None or not path.startswith("/onvif/"):
+            return Sent(404, "text/html", b"<html>Not Found</html>")
+        if name[1] not in _OPEN:
+            refused = self._check(body)
+            if refused is not None:
+                return refused
+        found = self._document(name[1], path, body)
+        if found is None:
+            return self._fault("ter:ActionNotSupported", "Optional Action Not Implemented", 400)
+        prefix = {"GetVideoSources": "trt", "FindRecordings": "tse"}.get(name[1], "tds")
+        prefix = "tse" if "Search" in name[1] else prefix
+        inner = f"<{prefix}:{name[1]}Response>{found}</{prefix}:{name[1]}Response>"
+        return Sent(200, _KIND, self._envelope(inner))
+
+    def refusal(self) -> Sent:
+        """Return the body of a 401 in front of the questions."""
+        return Sent(401, "text/html", b"")
+
+    def write_refused(self) -> Sent:
+        """Refuse to be written to."""
+        return Sent(405, "text/html", b"")
+
+    def _envelope(self, inner: str) -> bytes:
+        names = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in _NAMES.items())
+        return (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            f'<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://www.w3.org/2003/05/soap-envelope" {names}>'
+            f"<SOAP-ENV:Body>{inner}</SOAP-ENV:Body></SOAP-ENV:Envelope>"
+        ).encode()
+
+    def _fault(self, sub: str, said: str, status: int) -> Sent:
+        inner = (
+            "<SOAP-ENV:Fault><SOAP-ENV:Code><SOAP-ENV:Value>SOAP-ENV:Sender</SOAP-ENV:Value>"
+            f"<SOAP-ENV:Subcode><SOAP-ENV:Value>{sub}</SOAP-ENV:Value></SOAP-ENV:Subcode>"
+            f'</SOAP-ENV:Code><SOAP-ENV:Reason><SOAP-ENV:Text xml:lang="en">{said}'
+            "</SOAP-ENV:Text></SOAP-ENV:Reason></SOAP-ENV:Fault>"
+        )
+        return Sent(status, _KIND, self._envelope(inner))
+
+    def _check(self, body: str) -> Sent | None:
+        """Check a UsernameToken (WS-Security 1.0): digest of nonce, time and password."""
+        given = {
+            name: found[1]
+            for name in ("Username", "Password", "Nonce", "Created")
+            if (found := re.search(rf"<(?:\w+:)?{name}(?:\s[^>]*)?>([^<]*)<", body))
+        }
+        if len(given) < 4 or self.door.lock_seconds_left() > 0:
+            word = "login_while_locked" if len(given) == 4 else "unsigned"
+            self.truth.record(self.device, word)
+            return self._fault(
+                "ter:NotAuthorized", "Sender not Authorized", self.manners.fault_status
+            )
+        created = datetime.strptime(given["Created"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007
+        late = abs((created - self._checked_utc()).total_seconds())
+        nonce = base64.b64decode(given["Nonce"])
+        secret = nonce + given["Created"].encode() + self.door.password.encode()
+        right = base64.b64encode(hashlib.sha1(secret).digest()).decode()
+        if given["Username"] == self.door.user and given["Password"] == right:
+            if late <= self.manners.skew_seconds:
+                self.door.failures = 0
+                self.truth.record(self.device, "login_ok")
+                return None
+            self.truth.record(self.device, "wrong_time", seconds=late)
+        else:
+            self.door.failures += 1
+            self.truth.record(self.device, "login_failed", failures=self.door.failures)
+            if self.door.failures >= self.door.max_failures:
+                self.door.lock_now()
+        return self._fault("ter:NotAuthorized", "Sender not Authorized", self.manners.fault_status)
+
+    def _checked_utc(self) -> datetime:
+        """Return the UTC this device checks signatures by, naive."""
+        return self.wall_clock() - timedelta(hours=self.zone_hours)
+
+    # -- documents
+
+    def _document(self, name: str, path: str, body: str) -> str | None:
+        if name == "GetSystemDateAndTime":
+            return self._date_and_time()
+        if name == "GetDeviceInformation":
+            return (
+                "<tds:Manufacturer>General</tds:Manufacturer><tds:Model>NVR-SIM-G</tds:Model>"
+                "<tds:FirmwareVersion>3.1.0.77</tds:FirmwareVersion>"
+                "<tds:SerialNumber>SIM0003</tds:SerialNumber><tds:HardwareId>1</tds:HardwareId>"
+            )
+        if name in ("GetServices", "GetCapabilities"):
+            return self._services(name)
+        if name == "GetVideoSources":
+            return "".join(
+                f'<trt:VideoSources token="VideoSource_{self._place(each)}">'
+                "<tt:Framerate>25</tt:Framerate></trt:VideoSources>"
+                for each in self.channels
+            )
+        return self._search(name, body) if path == "/onvif/search_service" else None
+
+    def _date_and_time(self) -> str:
+        local = self.wall_clock()
+        utc = local if self.manners.utc_is_local else self._checked_utc()
+        said = "".join(
+            f"<tt:{kind}><tt:Time><tt:Hour>{at.hour}</tt:Hour><tt:Minute>{at.minute}</tt:Minute>"
+            f"<tt:Second>{at.second}</tt:Second></tt:Time><tt:Date><tt:Year>{at.year}</tt:Year>"
+            f"<tt:Month>{at.month}</tt:Month><tt:Day>{at.day}</tt:Day></tt:Date></tt:{kind}>"
+            for kind, at in (("UTCDateTime", utc), ("LocalDateTime", local))
+        )
+        return (
+            "<tds:SystemDateAndTime><tt:DateTimeType>NTP</tt:DateTimeType>"
+            "<tt:DaylightSavings>false</tt:DaylightSavings>"
+            f"<tt:TimeZone><tt:TZ>CST-8</tt:TZ></tt:TimeZone>{said}</tds:SystemDateAndTime>"
+        )
+
+    def _services(self, name: str) -> str | None:
+        host = f"http://{self.manners.strange_host}"
+        if name == "GetCapabilities":
+            return (
+                f"<tds:Capabilities><tt:Media><tt:XAddr>{host}/onvif/media</tt:XAddr></tt:Media>"
+                f"<tt:Extension><tt:Search><tt:XAddr>{host}/onvif/search_service</tt:XAddr>"
+                "</tt:Search></tt:Extension></tds:Capabilities>"
+            )
+        if not self.manners.services:
+            return None
+        paths = {"tds": "device_service", "trt": "media", "tse": "search_service"}
+        return "".join(
+            f"<tds:Service><tds:Namespace>{_NAMES[prefix]}</tds:Namespace>"
+            f"<tds:XAddr>{host}/onvif/{path}</tds:XAddr></tds:Service>"
+            for prefix, path in paths.items()
+        )
+
+    def _search(self, name: str, body: str) -> str | None:
+        if name == "FindRecordings":
+            token = secrets.token_hex(4)
+            self._searches[token] = 0
+            return f"<tse:SearchToken>{token}</tse:SearchToken>"
+        asked = re.search(r"<(?:\w+:)?SearchToken>(\w+)</", body)
+        token = asked[1] if asked else ""
+        if token not in self._searches:
+            return None
+        if name == "EndSearch":
+            del self._searches[token]
+            return "<tse:Endpoint>2026-01-01T00:00:00Z</tse:Endpoint>"
+        if name != "GetRecordingSearchResults":
+            return None
+        wanted = re.search(r"<(?:\w+:)?MaxResults>(\d+)</", body)
+        size = min(int(wanted[1]) if wanted else 1, self.manners.batch_max)
+        at = 0 if self.manners.repeats_batches else self._searches[token]
+        batch = self.channels[at : at + size]
+        self._searches[token] = at + len(batch)
+        ended = self._searches[token] >= len(self.channels)
+        going = self.manners.searching_for_ever or not ended or self.manners.repeats_batches
+        state: Literal["Searching", "Completed"] = "Searching" if going else "Completed"
+        rows = "".join(self._recording(each) for each in batch)
+        return f"<tse:ResultList><tt:SearchState>{state}</tt:SearchState>{rows}</tse:ResultList>"
+
+    def _recording(self, each: SimulatedChannel) -> str:
+        now = self.wall_clock()
+        clips = list(each.held(now - timedelta(days=4000), now, now))
+        shift = timedelta() if self.manners.times_are_local else timedelta(hours=self.zone_hours)
+
+        def told(name: str, at: datetime) -> str:
+            return f"<tt:{name}>{(at - shift).isoformat(timespec='seconds')}Z</tt:{name}>"
+
+        edges = tracks = ""
+        if clips:
+            oldest, newest = clips[0].start, max(clip.end for clip in clips)
+            if not self.manners.without_edges:
+                edges = told("EarliestRecording", oldest) + told("LatestRecording", newest)
+            tracks = (
+                "<tt:Track><tt:TrackToken>VIDEO001</tt:TrackToken><tt:TrackType>Video"
+                f"</tt:TrackType>{told('DataFrom', oldest)}{told('DataTo', newest)}</tt:Track>"
+            )
+        place = self._place(each)
+        return (
+            f"<tt:RecordingInformation><tt:RecordingToken>Rec_{place}</tt:RecordingToken>"
+            f"<tt:Source><tt:SourceId>VideoSource_{place}</tt:SourceId>"
+            f"<tt:Name>{each.name}</tt:Name><tt:Location/></tt:Source>{edges}"
+            f"<tt:Content>main</tt:Content>{tracks}"
+            "<tt:RecordingStatus>Recording</tt:RecordingStatus></tt:RecordingInformation>"
+        )
+
+    def _place(self, each: SimulatedChannel) -> str:
+        return f"{each.number - 1 + self.manners.sources_from:03}"
