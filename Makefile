@@ -42,6 +42,7 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests (two at a time:
 deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(SUBSCRIBER_PACKAGES)
 	npm install --silent --ignore-scripts --no-audit --no-fund --prefix build/node-red node-red@4
+	$(PY) -m pip install --quiet --no-deps --target build/hikload hikload==1.1.4 xmler ffmpeg-python future
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)

@@ -157,6 +157,10 @@ class DahuaSimulator(HttpRecorder):
                 "serialNumber=SIM0002PAZ00002",
                 "updateSerial=DHI-NVR5XXX",
             ],
+            "getMachineName": ["name=school"],
+            "getSerialNo": ["sn=SIM0002PAZ00002"],
+            "getDeviceClass": ["class=NVR"],
+            "getVendor": ["vendor=General"],
             "getDeviceType": ["type=DHI-NVR5216-4KS2"],
             "getSoftwareVersion": ["version=4.001.0000000.3,build:2022-05-11"],
         }.get(action)
@@ -233,7 +237,7 @@ class DahuaSimulator(HttpRecorder):
         start, end = (
             datetime.fromisoformat(asked[f"condition.{name}"]) for name in ("StartTime", "EndTime")
         )
-        if asked.get("condition.VideoStream") != "Main" or channel is None:
+        if asked.get("condition.VideoStream", "Main") != "Main" or channel is None:
             return ["Error"]
         finder.clips = list(channel.held(start, end, self.wall_clock()))
         finder.channel, finder.at = number, 0

@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.ElementTree import fromstring
 
 from simulators.archive import SimulatedChannel
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
@@ -93,19 +95,20 @@ class OnvifSimulator(HttpRecorder):
 
     def answer(self, method: str, path: str, body: str) -> Sent:
         """Answer one envelope."""
-        name = re.search(r"<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)", body)
-        if method != "POST" or name is None or not path.startswith("/onvif/"):
+        said = _elements(body)
+        name = said.get("Body", "")
+        if method != "POST" or not name or not path.startswith("/onvif/"):
             return Sent(404, "text/html", b"<html>Not Found</html>")
-        if name[1] not in _OPEN:
-            refused = self._check(body)
+        if name not in _OPEN:
+            refused = self._check(said)
             if refused is not None:
                 return refused
-        found = self._document(name[1], path, body)
+        found = self._document(name, path, said)
         if found is None:
             return self._fault("ter:ActionNotSupported", "Optional Action Not Implemented", 400)
-        prefix = {"GetVideoSources": "trt", "FindRecordings": "tse"}.get(name[1], "tds")
-        prefix = "tse" if "Search" in name[1] else prefix
-        inner = f"<{prefix}:{name[1]}Response>{found}</{prefix}:{name[1]}Response>"
+        prefix = {"GetVideoSources": "trt", "FindRecordings": "tse"}.get(name, "tds")
+        prefix = "tse" if "Search" in name else prefix
+        inner = f"<{prefix}:{name}Response>{found}</{prefix}:{name}Response>"
         return Sent(200, _KIND, self._envelope(inner))
 
     def refusal(self) -> Sent:
@@ -133,13 +136,10 @@ class OnvifSimulator(HttpRecorder):
         )
         return Sent(status, _KIND, self._envelope(inner))
 
-    def _check(self, body: str) -> Sent | None:
+    def _check(self, said: dict[str, str]) -> Sent | None:
         """Check a UsernameToken (WS-Security 1.0): digest of nonce, time and password."""
-        given = {
-            name: found[1]
-            for name in ("Username", "Password", "Nonce", "Created")
-            if (found := re.search(rf"<(?:\w+:)?{name}(?:\s[^>]*)?>([^<]*)<", body))
-        }
+        names = ("Username", "Password", "Nonce", "Created")
+        given = {name: said[name] for name in names if name in said}
         if len(given) < 4 or self.door.lock_seconds_left() > 0:
             word = "login_while_locked" if len(given) == 4 else "unsigned"
             self.truth.record(self.device, word)
@@ -170,7 +170,7 @@ class OnvifSimulator(HttpRecorder):
 
     # -- documents
 
-    def _document(self, name: str, path: str, body: str) -> str | None:
+    def _document(self, name: str, path: str, said: dict[str, str]) -> str | None:
         if name == "GetSystemDateAndTime":
             return self._date_and_time()
         if name == "GetDeviceInformation":
@@ -187,7 +187,7 @@ class OnvifSimulator(HttpRecorder):
                 "<tt:Framerate>25</tt:Framerate></trt:VideoSources>"
                 for each in self.channels
             )
-        return self._search(name, body) if path == "/onvif/search_service" else None
+        return self._search(name, said) if path == "/onvif/search_service" else None
 
     def _date_and_time(self) -> str:
         local = self.wall_clock()
@@ -217,17 +217,17 @@ class OnvifSimulator(HttpRecorder):
         paths = {"tds": "device_service", "trt": "media", "tse": "search_service"}
         return "".join(
             f"<tds:Service><tds:Namespace>{_NAMES[prefix]}</tds:Namespace>"
-            f"<tds:XAddr>{host}/onvif/{path}</tds:XAddr></tds:Service>"
+            f"<tds:XAddr>{host}/onvif/{path}</tds:XAddr>"
+            "<tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service>"
             for prefix, path in paths.items()
         )
 
-    def _search(self, name: str, body: str) -> str | None:
+    def _search(self, name: str, said: dict[str, str]) -> str | None:
         if name == "FindRecordings":
             token = secrets.token_hex(4)
             self._searches[token] = 0
             return f"<tse:SearchToken>{token}</tse:SearchToken>"
-        asked = re.search(r"<(?:\w+:)?SearchToken>(\w+)</", body)
-        token = asked[1] if asked else ""
+        token = said.get("SearchToken", "")
         if token not in self._searches:
             return None
         if name == "EndSearch":
@@ -235,8 +235,7 @@ class OnvifSimulator(HttpRecorder):
             return "<tse:Endpoint>2026-01-01T00:00:00Z</tse:Endpoint>"
         if name != "GetRecordingSearchResults":
             return None
-        wanted = re.search(r"<(?:\w+:)?MaxResults>(\d+)</", body)
-        size = min(int(wanted[1]) if wanted else 1, self.manners.batch_max)
+        size = min(int(said.get("MaxResults", "1")), self.manners.batch_max)
         at = 0 if self.manners.repeats_batches else self._searches[token]
         batch = self.channels[at : at + size]
         self._searches[token] = at + len(batch)
@@ -274,3 +273,19 @@ class OnvifSimulator(HttpRecorder):
 
     def _place(self, each: SimulatedChannel) -> str:
         return f"{each.number - 1 + self.manners.sources_from:03}"
+
+
+def _elements(body: str) -> dict[str, str]:
+    """Return texts by local name; `Body` is the local name of what it holds, "" without it."""
+    try:
+        root = fromstring(body)
+    except ParseError:
+        return {}
+    found: dict[str, str] = {}
+    for one in root.iter():
+        local = one.tag.rpartition("}")[2]
+        if local == "Body":
+            found[local] = next((child.tag.rpartition("}")[2] for child in one), "")
+        else:
+            found.setdefault(local, (one.text or "").strip())
+    return found

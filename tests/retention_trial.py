@@ -16,11 +16,12 @@ from agent.recorders import DRIVERS
 from agent.survey.archive import ArchiveSurvey
 from agent.survey.view import Wanted
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.settings import Maker, RecorderSettings
 from simulators.archive import SimulatedChannel
 from simulators.dahua import DahuaManners, DahuaSimulator
 from simulators.hikvision import HikvisionSimulator
 from simulators.hikvision_search import SearchManners
+from simulators.onvif import OnvifSimulator
 from simulators.truth import Truth as TruthLog
 from tests.archives import NOW, Archive, Truth, random_archive
 from tests.simulated_clock import SimulatedClock
@@ -28,6 +29,11 @@ from tests.unit.login_budgets import MemoryBudget
 from tests.unit.quirk_sheets import MemoryQuirks
 
 ZONE = ZoneInfo("Asia/Shanghai")
+MAKERS: dict[type, Maker] = {
+    HikvisionSimulator: "hikvision",
+    DahuaSimulator: "dahua",
+    OnvifSimulator: "onvif",
+}
 PASSWORD = SecretStr("secret")
 
 
@@ -42,7 +48,7 @@ def clock_at_night() -> SimulatedClock:
 class School:
     """A recorder, what the agent has of it, and a monitor; channels are watched for `targets`."""
 
-    recorder: HikvisionSimulator | DahuaSimulator
+    recorder: HikvisionSimulator | DahuaSimulator | OnvifSimulator
     targets: dict[int, int]
     clock: SimulatedClock
     policy: RetentionPolicy = field(default_factory=RetentionPolicy)
@@ -55,7 +61,7 @@ class School:
         )
         settings = RecorderSettings(
             id="nvr-1",
-            driver="dahua" if isinstance(self.recorder, DahuaSimulator) else "hikvision",
+            driver=MAKERS[type(self.recorder)],
             host="127.0.0.1",
             http_port=self.recorder.port,
             username="inspector",

@@ -19,6 +19,7 @@ from drivers.stream_workers import StreamWorkers
 from simulators.archive import SimulatedChannel
 from simulators.dahua import DahuaSimulator
 from simulators.hikvision import HikvisionSimulator
+from simulators.onvif import OnvifSimulator
 from simulators.rtsp import RtspSimulator
 from simulators.truth import Truth
 from tests.archives import truth
@@ -38,7 +39,7 @@ CHANNELS, DAYS = 64, 90
 LISTED = 8
 ARCHIVES = 2000
 WEEK_HOURS = 7 * 24
-Recorder = HikvisionSimulator | DahuaSimulator
+Recorder = HikvisionSimulator | DahuaSimulator | OnvifSimulator
 
 
 class Cost(NamedTuple):
@@ -56,6 +57,7 @@ def main() -> None:
     for maker, make in (("hikvision", HikvisionSimulator), ("dahua", DahuaSimulator)):
         for cuts, name in ((24, ""), (32, "_event_cut")):
             costs(Figures(f"retention-{maker}"), make, cuts, name)
+    claims(Figures("retention-onvif"))
     right(Figures("retention"), archives)
     logins(Figures("retention"))
 
@@ -84,6 +86,23 @@ def costs(figures: Figures, make: Callable[..., Recorder], cuts: int, name: str)
         seconds = listed.seconds * scale
         figures.print(f"seconds_{figure}{name}", cost.seconds, "s", n=n, baseline=seconds)
     figures.print(f"bytes_steady_day{name}", steady.received, "bytes", n=CHANNELS)
+
+
+def claims(figures: Figures) -> None:
+    """Ask what is claimed of every channel, which is all ONVIF has."""
+    with _school(OnvifSimulator, 24) as school:
+        school.poll()
+        for figure in ("cold", "steady_day"):
+            cost = _spent(school, school.survey_once)
+            figures.print(
+                f"requests_{figure}", cost.asked + cost.challenges, "requests", n=CHANNELS
+            )
+            figures.print(f"seconds_{figure}", cost.seconds, "s", n=CHANNELS)
+            figures.print(f"bytes_{figure}", cost.received, "bytes", n=CHANNELS)
+            school.clock.advance(86_400)
+            school.poll()
+        words = {school.recording(number).word for number in school.targets}
+        assert words == {"claimed"}, words
 
 
 def right(figures: Figures, archives: int) -> None:
@@ -194,7 +213,7 @@ def _list_all(school: School, channels: int) -> None:
             school.driver.segments(number, start, end, deadline=deadline)
 
 
-def _spent(school: School, step: Callable[[], None]) -> Cost:
+def _spent(school: School, step: Callable[[], object]) -> Cost:
     log = school.recorder.truth
     before, sent = len(log.lines("request")), school.recorder.sent_bytes
     started = time.monotonic()
