@@ -1,7 +1,7 @@
 """Rounds over all cameras: permits from each recorder's gate, probes in killable workers."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,7 +10,15 @@ import structlog
 from agent.devices import Post
 from drivers.base import Clock, Gate
 from drivers.errors import DriverError
-from drivers.readings import Outage, Reading, Reason, StreamFault, StreamLayer, StreamReading
+from drivers.readings import (
+    Outage,
+    Reading,
+    Reason,
+    StreamFault,
+    StreamLayer,
+    StreamReading,
+    Unknown,
+)
 from drivers.stream_target import StreamTarget
 from drivers.stream_workers import StreamWorkers
 
@@ -23,9 +31,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class CameraProbe:
-    """What to open, and whose permit it needs."""
+    """A camera, what to open of it (or why nothing), and whose permit it needs."""
 
-    target: StreamTarget
+    camera: str
+    target: Callable[[], StreamTarget | Unknown]
     gate: Gate
 
 
@@ -81,12 +90,15 @@ class CameraRounds:
     def _probe(self, probe: CameraProbe) -> None:
         if self._stopping.is_set():
             return
-        camera = probe.target.device_id
+        camera, target = probe.camera, probe.target()
+        if isinstance(target, Unknown):
+            self._outage(camera, target.reason, target.detail)
+            return
         try:
             now = self._clock.monotonic()
             with probe.gate.permit("live", deadline=now + PERMIT_SECONDS):
                 deadline = self._clock.monotonic() + PROBE_SECONDS
-                for reading in self._workers.probe(probe.target, deadline=deadline):
+                for reading in self._workers.probe(target, deadline=deadline):
                     self._report_login(probe.gate, reading)
                     self._post(reading)
         except DriverError as error:

@@ -1,6 +1,7 @@
 """One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -13,27 +14,19 @@ from agent.devices import DeviceThread, Post
 from agent.inventory import retention_channels
 from agent.policy import RetentionPolicy
 from agent.scheduler import Scheduler
-from agent.settings import Recorder
+from agent.settings import Channel, Recorder
 from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
 from agent.survey.archive import ArchiveSurvey, Known
 from agent.survey.job import SurveyJob
 from agent.survey.view import Wanted
 from drivers.base import Clock
-from drivers.recorder import dahua, hikvision
-from drivers.recorder.dahua import DahuaDriver
+from drivers.readings import Reason, Unknown
+from drivers.recorder.auto import AutoDriver
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.hikvision import HikvisionDriver
-from drivers.recorder.onvif import OnvifDriver
-from drivers.recorder.settings import Maker
+from drivers.recorder.makers import DRIVERS, LIVE_PATHS
 from drivers.stream_target import StreamTarget
 
-DRIVERS: dict[Maker, type[HikvisionDriver | DahuaDriver | OnvifDriver]] = {
-    "hikvision": HikvisionDriver,
-    "dahua": DahuaDriver,
-    "onvif": OnvifDriver,
-}
-LIVE_PATHS = {"hikvision": hikvision.live_path, "dahua": dahua.live_path}
 POLL_DEADLINE_SECONDS = 60.0
 SURVEY_AGAIN_SECONDS = 600
 
@@ -70,7 +63,8 @@ class RecorderPart:
         self._quirks = FileQuirks(state_directory / f"quirks-{recorder.id}.json")
         self._zone = zone
         channels = retention_channels(recorder)
-        driver = DRIVERS[recorder.driver](
+        make = AutoDriver if recorder.driver == "auto" else DRIVERS[recorder.driver]
+        driver = self._driver = make(
             recorder,
             password,
             self._gate,
@@ -134,21 +128,26 @@ class RecorderPart:
 
     def probes(self) -> Sequence[CameraProbe]:
         """Return what a camera round opens on this recorder."""
-        recorder = self._recorder
-        base = f"rtsp://{recorder.host}:{recorder.rtsp_port}"
-        live_path = LIVE_PATHS.get(recorder.driver)
-        if live_path is None:
-            # ONVIF names its streams one by one; what they are is not asked yet.
-            return []
         return [
-            CameraProbe(
-                StreamTarget(
-                    device_id=channel.id,
-                    url=base + live_path(channel.number, channel.stream),
-                    username=recorder.username,
-                    password=self._password,
-                ),
-                self._gate,
-            )
-            for channel in recorder.channel
+            CameraProbe(channel.id, partial(self._target, channel), self._gate)
+            for channel in self._recorder.channel
         ]
+
+    def _target(self, channel: Channel) -> StreamTarget | Unknown:
+        """Return the stream of a channel, once it is known whose paths these are."""
+        recorder = self._recorder
+        maker = self._driver.maker if isinstance(self._driver, AutoDriver) else recorder.driver
+        if maker is None or maker == "auto":
+            return Unknown(reason=Reason.NOT_YET, detail="its recorder's maker is not known yet")
+        path = LIVE_PATHS.get(maker)
+        if path is None:
+            return Unknown(
+                reason=Reason.NOT_SUPPORTED, detail="streams by ONVIF are not opened yet"
+            )
+        return StreamTarget(
+            device_id=channel.id,
+            url=f"rtsp://{recorder.host}:{recorder.rtsp_port}"
+            + path(channel.number, channel.stream),
+            username=recorder.username,
+            password=self._password,
+        )

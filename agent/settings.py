@@ -178,7 +178,7 @@ class Recorder(RecorderSettings):
 
     id: Id
     name: str = ""
-    driver: Maker
+    driver: Maker | Literal["auto"]
     host: Host
     username: Text
     password: SecretReference

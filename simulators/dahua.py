@@ -83,6 +83,7 @@ class DahuaSimulator(HttpRecorder):
         for number, depth in (days or {}).items():
             self.channels.append(SimulatedChannel(number, depth_days=depth))
         self.manners = DahuaManners()
+        self.door.realm = "Login to SIM0002PAZ00002"
         self.disks = [SimulatedDisk("/dev/sda", status="Success", kind="ReadWrite")]
         self.recording_mode = 0
         self.schedule_mask = 7

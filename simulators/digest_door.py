@@ -35,6 +35,7 @@ class DigestDoor:
         self.basic_only = False
         self.nonce_once = True
         self.stale_answers = 0
+        self.realm = REALM
         self.failures = 0
         self.max_failures = MAX_FAILURES
         self._truth = truth
@@ -47,12 +48,12 @@ class DigestDoor:
     def challenge(self, *, stale: bool) -> str:
         """Return a WWW-Authenticate value with a new nonce."""
         if self.basic_only:
-            return f'Basic realm="{REALM}"'
+            return f'Basic realm="{self.realm}"'
         nonce = secrets.token_hex(16)
         with self._lock:
             self._nonces.add(nonce)
         return (
-            f'Digest realm="{REALM}", nonce="{nonce}", qop="auth", opaque="", '
+            f'Digest realm="{self.realm}", nonce="{nonce}", qop="auth", opaque="", '
             f'algorithm={self.algorithm}, stale="{str(stale).upper()}"'
         )
 
@@ -98,6 +99,6 @@ class DigestDoor:
             name = "sha256" if self.algorithm == "SHA-256" else "md5"
             return hashlib.new(name, text.encode()).hexdigest()
 
-        ha1 = hashed(f"{self.user}:{REALM}:{self.password}")
+        ha1 = hashed(f"{self.user}:{self.realm}:{self.password}")
         nonce, count, cnonce, qop = (given.get(k, "") for k in ("nonce", "nc", "cnonce", "qop"))
         return hashed(f"{ha1}:{nonce}:{count}:{cnonce}:{qop}:{hashed(f'{method}:{uri}')}")

@@ -12,10 +12,10 @@ from agent.monitors import Instant
 from agent.monitors.ledger import Ledgers
 from agent.monitors.retention import RetentionMonitor
 from agent.policy import Channel, RetentionPolicy
-from agent.recorders import DRIVERS
 from agent.survey.archive import ArchiveSurvey
 from agent.survey.view import Wanted
 from drivers.recorder.gate import RecorderGate
+from drivers.recorder.makers import DRIVERS
 from drivers.recorder.settings import Maker, RecorderSettings
 from simulators.archive import SimulatedChannel
 from simulators.dahua import DahuaManners, DahuaSimulator
@@ -67,7 +67,7 @@ class School:
             username="inspector",
         )
         self.quirks = MemoryQuirks()
-        self.driver = DRIVERS[settings.driver](
+        self.driver = DRIVERS[MAKERS[type(self.recorder)]](
             settings, PASSWORD, gate, self.clock, self.quirks, zone=ZONE, channels=[*self.targets]
         )
         wanted = self.wanted = [Wanted(number, days) for number, days in self.targets.items()]

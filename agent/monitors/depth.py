@@ -111,7 +111,7 @@ def is_growing(days: Mapping[date, LedgerDay], *, since: date, until: date, rati
     """
     wanted = [since + timedelta(days=n) for n in range((until - since).days + 1)]
     known = [days.get(day) for day in wanted]
-    if not wanted or any(day is None or day.lost for day in known):
+    if not wanted or any(day is None for day in known):
         return False
     if any(day.lost for day in days.values()):
         return False

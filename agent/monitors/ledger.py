@@ -133,6 +133,15 @@ class Ledgers:
             if day not in suspect or _cleared(known, suspect[day])
         }
 
+    def doubted(self, recorder: str, number: int) -> frozenset[date]:
+        """Return the days written by a wrong clock that are to be looked at: it is right again."""
+        known, suspect = self.channel(recorder, number).days, self.recorder(recorder).suspect
+        return frozenset(
+            day
+            for day, at in suspect.items()
+            if day in known and known[day].present and not _cleared(known[day], at)
+        )
+
     def surveyed_until(self, recorder: str, number: int) -> date | None:
         """Return the last day a survey of a channel came to."""
         return self.channel(recorder, number).until

@@ -8,6 +8,7 @@ from drivers.readings import ChannelReading, Reason, Unknown
 # here is no opinion.
 _FAULTS = {
     "notexist": "channel.no_camera",
+    "empty": "channel.no_camera",
     "disconnect": "channel.network",
     "disconnected": "channel.network",
     "neterror": "channel.network",

@@ -22,6 +22,7 @@ from drivers.readings import (
 TIMEOUTS_IN_A_ROW = 3
 # Locked clips are few; what is not found tonight is gone on with tomorrow.
 EDGE_TRIES = 6
+DOUBTED_A_NIGHT = 8
 # Some recorders need a second page, and a third search, to say that there is no more.
 BEYOND_PAGES = 4
 # A recorder that is asked for its calendar in vain for these is asked for segments instead.
@@ -37,6 +38,9 @@ class Known(Protocol):
 
     def believed(self, recorder: str, number: int) -> Mapping[date, RecordedDay]:
         """Return the days of a channel."""
+
+    def doubted(self, recorder: str, number: int) -> frozenset[date]:
+        """Return the days of a channel only their segments can clear."""
 
     def surveyed_until(self, recorder: str, number: int) -> date | None:
         """Return the last day a survey of the channel came to."""
@@ -113,6 +117,10 @@ class ArchiveSurvey:
                 break
             yield from self._audit_day(view, edge, deadline)
         yield from self._beyond(view, deadline)
+        doubted = self._known.doubted(self._driver.device_id, view.number)
+        for day in sorted(doubted, reverse=True)[:DOUBTED_A_NIGHT]:
+            if view.first <= day <= view.last:
+                yield from self._audit_day(view, day, deadline)
         if inner:
             yield from self._audit_day(view, self._chance.choice(inner), deadline)
         if "calendar" in self._driver.gives and self._driver.calendar_right is not False:

@@ -46,6 +46,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Knock:
+    """What a question without any login got: the realms it was told to log in to, if it was."""
+
+    status: int
+    realms: tuple[str, ...]
+    body: bytes
+
+
+@dataclass(frozen=True)
 class _Raw:
     status: int
     challenges: list[str]
@@ -116,13 +125,7 @@ class HttpDoor:
         `read` runs under the permit, so that a login it reports counts before the next question.
         `own_login`: the body is signed, so a 401 that asks for no digest is for `read`, too.
         """
-        allowed = self._allowed.get(method)
-        if allowed is None or allowed.fullmatch(target) is None:
-            raise ValueError(f"{method} {target} is not among the questions a recorder is asked")
-        if not self._is_open:
-            raise DeviceUnreachableError(f"{self.where} is not open")
-        if self._clock.monotonic() >= deadline:
-            raise DeviceTimeoutError(f"{self.where}: no time was left to ask {target}")
+        self._check(method, target, deadline)
         with self.gate.permit("request", deadline=deadline):
             try:
                 return read(
@@ -130,6 +133,23 @@ class HttpDoor:
                 )
             except DriverError:
                 # What is left on the wire belongs to a failed exchange.
+                self._hang_up()
+                raise
+
+    def knock(self, method: str, target: str, body: str | None, *, deadline: float) -> Knock:
+        """Ask without a login, whatever it says to that. Raises DriverError."""
+
+        def read(answer: _Raw) -> Knock:
+            realms = (given.get("realm", "") for _, given in digest.schemes(answer.challenges))
+            return Knock(answer.status, tuple(realms), answer.body)
+
+        self._check(method, target, deadline)
+        with self.gate.permit("request", deadline=deadline):
+            try:
+                return read(
+                    self._send(method, target, body, "application/soap+xml", None, deadline)
+                )
+            except DriverError:
                 self._hang_up()
                 raise
 
@@ -147,6 +167,15 @@ class HttpDoor:
         }:
             return UnsupportedDeviceError(f"{said}: its firmware does not offer this")
         return ProtocolError(said)
+
+    def _check(self, method: str, target: str, deadline: float) -> None:
+        allowed = self._allowed.get(method)
+        if allowed is None or allowed.fullmatch(target) is None:
+            raise ValueError(f"{method} {target} is not among the questions a recorder is asked")
+        if not self._is_open:
+            raise DeviceUnreachableError(f"{self.where} is not open")
+        if self._clock.monotonic() >= deadline:
+            raise DeviceTimeoutError(f"{self.where}: no time was left to ask {target}")
 
     def _exchange(
         self,

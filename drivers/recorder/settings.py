@@ -26,7 +26,7 @@ class RecorderSettings(DeviceSettings):
 
     id: str
     name: str = ""
-    driver: Maker
+    driver: Maker | Literal["auto"]
     host: str
     http_port: int = Field(default=80, ge=1, le=65_535)
     rtsp_port: int = Field(default=554, ge=1, le=65_535)
@@ -43,4 +43,7 @@ class RecorderSettings(DeviceSettings):
     @property
     def polled_every_seconds(self) -> float:
         """How often it is polled: as the site says, else as its maker's recorders bear."""
-        return self.poll_seconds or _POLL_SECONDS[self.driver]
+        if self.poll_seconds is not None:
+            return self.poll_seconds
+        # What the most delicate of them bears, where it is not known.
+        return max(_POLL_SECONDS.values()) if self.driver == "auto" else _POLL_SECONDS[self.driver]

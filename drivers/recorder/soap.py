@@ -92,12 +92,8 @@ class Soap:
         """
         if (service, name) not in _QUESTIONS:
             raise ValueError(f"{name} is not among the questions a recorder is asked")
-        body = (
-            f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_ENVELOPE}">'
-            f"{'' if created is None else self._signature(created)}"
-            f'<s:Body><{name} xmlns="{service}" xmlns:tt="{_SCHEMA}">{inner}</{name}></s:Body>'
-            "</s:Envelope>"
-        )
+        header = "" if created is None else self._signature(created)
+        body = _envelope(header, service, name, inner)
         return self._door.ask(
             "POST",
             path,
@@ -164,6 +160,19 @@ class Soap:
         if any(word in words for word in ("actionnotsupported", "notsupported", "optional")):
             return UnsupportedDeviceError(f"{where}: its firmware does not offer this")
         return ProtocolError(where)
+
+
+def ask_the_time() -> str:
+    """Return the one question a device answers to anybody."""
+    return _envelope("", DEVICE, "GetSystemDateAndTime", "")
+
+
+def _envelope(header: str, service: str, name: str, inner: str) -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_ENVELOPE}">{header}'
+        f'<s:Body><{name} xmlns="{service}" xmlns:tt="{_SCHEMA}">{inner}</{name}></s:Body>'
+        "</s:Envelope>"
+    )
 
 
 def read_time(said: str | None) -> datetime:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import NamedTuple, cast
 
@@ -154,6 +155,10 @@ class _Inline:
         yield probe_stream(target, SystemClock())[0]
 
 
+def _same(target: StreamTarget) -> StreamTarget:
+    return target
+
+
 def _live_an_hour(school: School, cameras: RtspSimulator, *, streams: bool) -> None:
     """Poll twice, and probe two cameras in between; nobody minds what fails."""
     workers = cast("StreamWorkers", _Inline())
@@ -168,7 +173,7 @@ def _live_an_hour(school: School, cameras: RtspSimulator, *, streams: bool) -> N
                 username="inspector",
                 password=PASSWORD,
             )
-            rounds._probe(CameraProbe(target, school.gate))
+            rounds._probe(CameraProbe(target.device_id, partial(_same, target), school.gate))
         school.clock.advance(1800)
 
 

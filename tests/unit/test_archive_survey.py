@@ -219,6 +219,20 @@ def test_a_vanished_day_that_cannot_be_looked_for_stays(night: Night) -> None:
     assert night.known()[date(2026, 8, 12)] is True
 
 
+def test_days_of_a_wrong_clock_are_looked_at_until_they_are_cleared(night: Night) -> None:
+    night.run()
+    when = night.clock.now()
+    wall = datetime(2026, 8, 20, 9)  # noqa: DTZ001 - a recorder's wall clock
+    night.ledgers.clock_read("nvr-1", 900.0, wall, when, wrong=True, jump=60)
+    assert date(2026, 8, 20) not in night.ledgers.believed("nvr-1", 1)
+    for _ in range(3):
+        night.next_day()
+        night.run()
+    asked = ("segments", 1, date(2026, 8, 20), date(2026, 8, 20))
+    assert asked not in night.paper.asked  # cleared the night before
+    assert date(2026, 8, 20) in night.ledgers.believed("nvr-1", 1)
+
+
 def test_locked_clips_do_not_pass_for_the_edge(clock: SimulatedClock) -> None:
     night = Night(clock, 90, held=20)
     night.paper.locked = {YESTERDAY - n * DAY for n in (40, 60, 89)}
@@ -236,6 +250,16 @@ def test_the_edge_is_gone_so_the_months_between_are_asked(clock: SimulatedClock)
     night.paper.held = back(10, date(2026, 9, 1))
     night.run()
     assert sum(night.known().values()) == 10
+
+
+def test_a_day_overwritten_while_it_is_looked_at_does_not_discredit_the_calendar(
+    clock: SimulatedClock,
+) -> None:
+    night = Night(clock, 30, held=29)
+    night.paper.lies = {YESTERDAY - 29 * DAY: True}  # it was there a minute ago
+    night.run()
+    assert night.known()[YESTERDAY - 29 * DAY] is False
+    assert night.paper.calendar_right is True
 
 
 def test_video_on_days_to_come_is_another_months(night: Night) -> None:

@@ -30,7 +30,8 @@ def test_met_is_ok_once_the_edge_is_checked_by_segments() -> None:
 def test_met_with_few_holes_or_thin_days_is_a_warning() -> None:
     site = Site()
     proven(site)
-    site.see(site.looked_at(2, date(2026, 9, 1), seconds=0))
+    events = site.see(site.looked_at(2, date(2026, 9, 1), seconds=0))
+    assert events == []  # a calendar was wrong about it: nothing was lost
     assert (site.recording().word, site.recording().verdict) == ("met", Verdict.WARN)
     assert "recording.missing_days" in codes(site.recording())
     other = Site()
@@ -60,6 +61,17 @@ def test_a_day_that_ages_out_of_the_target_is_not_lost() -> None:
     until = YESTERDAY + timedelta(days=1)
     events = site.see(site.recorder(), *site.months(2, last(30, until), until=until))
     assert [e for e in events if getattr(e.data, "what", "") == "lost"] == []
+
+
+def test_what_was_seen_of_older_days_is_no_word_about_today() -> None:
+    site = Site()
+    for night in range(45):
+        until = YESTERDAY + timedelta(days=night)
+        site.see(site.recorder(), site.looked_at(2, until, until - timedelta(days=29)))
+        site.wait(86_400)
+    site.see(site.recorder())
+    assert site.recording().word == "met"
+    assert site.recording().depth_days_lower in (30, 31)
 
 
 def test_a_channel_known_to_be_short_does_not_cry_every_night() -> None:
