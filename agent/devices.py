@@ -85,7 +85,7 @@ class DeviceThread:
             self._close()
             failures = 0 if self._down_since is None else failures + 1
             low, high = BACK_OFF_SECONDS
-            delay = min(high, low * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311
+            delay = min(high, low * 2 ** min(failures, 8)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
             self._stopping.wait(delay)
         self._close()
 

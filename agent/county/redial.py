@@ -75,7 +75,7 @@ class Redial:
         low, high = BACK_OFF_SECONDS
         delay = 0.0 if fall_back else min(high, low * 2 ** min(self._failures, 8))
         # Jitter: a county power cut must not bring all sites back in the same second.
-        self._at = now + delay * random.uniform(0.5, 1.0)  # noqa: S311
+        self._at = now + delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def cut_short(self, now: float) -> int:
         """Return how often of late a broker ended what it had just accepted, from three on."""
