@@ -1,6 +1,6 @@
 """The ledger: what is known of every day of every channel, and which days have gone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -21,11 +21,12 @@ log = structlog.get_logger()
 class LedgerDay(RecordedDay):
     """The best evidence of one day. `seen_at` is the last time any evidence agreed with it.
 
-    `lost`: it was there and is gone.
+    `looked_at` is the last time its segments were; `lost`: it was there and is gone.
     """
 
     grade: Grade
     seen_at: AwareDatetime
+    looked_at: AwareDatetime | None = None
     lost: bool = False
 
 
@@ -77,6 +78,7 @@ def merged(
             **told.model_dump(),
             grade=reading.grade,
             seen_at=reading.observed_at,
+            looked_at=reading.observed_at if reading.grade == "A" else None,
             lost=not told.present and ((gone and not weaker) or (known is not None and known.lost)),
         )
     oldest = until - KEPT
@@ -85,6 +87,14 @@ def merged(
         days={day: days[day] for day in sorted(days) if day >= oldest},
     )
     return ledger, sorted(lost)
+
+
+def overwritten(ledger: ChannelLedger, days: Collection[date]) -> ChannelLedger:
+    """Return the ledger with days that went by being overwritten: not lost, only no longer held."""
+    known = dict(ledger.days)
+    for day in days:
+        known[day] = known[day].model_copy(update={"lost": False})
+    return ledger.model_copy(update={"days": known})
 
 
 class Ledgers:
@@ -204,5 +214,6 @@ class Ledgers:
 
 
 def _cleared(known: LedgerDay, suspected_at: datetime) -> bool:
-    looked_at = known.grade == "A" and known.seen_at >= suspected_at + CLOCK_RIGHT_FOR
-    return looked_at or not known.present
+    looked_at = known.looked_at
+    cleared = looked_at is not None and looked_at >= suspected_at + CLOCK_RIGHT_FOR
+    return cleared or not known.present

@@ -10,7 +10,7 @@ from agent.county.event_data import RecordingEventData
 from agent.county.state_data import RecordingState
 from agent.monitors import Instant
 from agent.monitors.depth import RecordingWord
-from agent.monitors.ledger import ChannelLedger, Ledgers, merged
+from agent.monitors.ledger import ChannelLedger, Ledgers, merged, overwritten
 from agent.monitors.recorder_watch import RecorderWatch
 from agent.monitors.recorder_words import channel_cause
 from agent.monitors.recording import Evidence, Judgement, judge_channel
@@ -165,11 +165,13 @@ class RetentionMonitor:
         until = self._yesterday(each.recorder, reading.observed_at)
         was_short = each.word == "short"
         ledger, gone = merged(self._ledgers.channel(*each.key), reading, until)
-        self._ledgers.put_channel(*each.key, ledger)
         first = until - (each.target - 1) * DAY
         lost = [day for day in gone if day >= first]
+        if was_short and _only_oldest(ledger, lost):
+            ledger, lost = overwritten(ledger, gone), []
+        self._ledgers.put_channel(*each.key, ledger)
         events = self._words([each], now)
-        if lost and not (was_short and _only_oldest(ledger, lost)):
+        if lost:
             events.append(self._lost(each, lost, now))
         return events
 
@@ -296,4 +298,4 @@ class RetentionMonitor:
 def _only_oldest(ledger: ChannelLedger, lost: Sequence[date]) -> bool:
     """Tell whether only the oldest days went: a channel known to be short loses them every day."""
     oldest = min((at for at, day in ledger.days.items() if day.present), default=None)
-    return oldest is None or max(lost) < oldest
+    return not lost or oldest is None or max(lost) < oldest

@@ -81,6 +81,7 @@ def test_a_channel_known_to_be_short_does_not_cry_every_night() -> None:
         site.wait(86_400)
         until = YESTERDAY + timedelta(days=night)
         assert site.see(site.recorder(), *site.months(2, last(20, until), until=until)) == []
+        assert "recording.days_lost" not in codes(site.recording())
     until = YESTERDAY + timedelta(days=3)
     hole = until - timedelta(days=2)
     events = site.see(*site.months(2, set(last(20, until)) - {hole}, until=until))
@@ -148,6 +149,9 @@ def test_a_clock_that_jumped_puts_its_days_in_doubt_until_they_are_looked_at() -
     site.wait(20 * 3600)
     site.see(site.recorder(), site.looked_at(2, date(2026, 9, 8)))
     assert site.recording().missing_days_upper != 0  # the clock has not been right for a day
+    site.wait(30 * 3600)
+    site.see(site.recorder(), *site.months(2, last(42, date(2026, 9, 12)), until=date(2026, 9, 12)))
+    assert "recording.unknown_days" in codes(site.recording())  # a calendar clears nothing
     site.wait(5 * 3600)
     site.see(site.recorder(), site.looked_at(2, date(2026, 9, 8), date(2026, 9, 11)))
     assert site.recording().missing_days_upper == 0
