@@ -1,16 +1,13 @@
 """A Dahua recorder on loopback: CGI with digest, channel states, finders, bad manners."""
 
 import re
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from simulators.archive import Clip, SimulatedChannel, SimulatedDisk
+from simulators.archive import Clip, SimulatedDisk
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
-from simulators.truth import Truth
 
 Fault = (
     CommonFault
@@ -55,33 +52,8 @@ class DahuaSimulator(HttpRecorder):
 
     one_request_a_connection = True
 
-    def __init__(
-        self,
-        truth: Truth,
-        *,
-        port: int = 0,
-        user: str = "inspector",
-        password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
-        channels: list[SimulatedChannel] | None = None,
-        days: Mapping[int, int] | None = None,
-        clock_offset_seconds: float = 0,
-        zone_hours: float = 8,
-        now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(
-            truth,
-            port=port,
-            user=user,
-            password=password,
-            clock_offset_seconds=clock_offset_seconds,
-            zone_hours=zone_hours,
-            now_utc=now_utc,
-            monotonic=monotonic,
-        )
-        self.channels = channels if channels is not None else []
-        for number, depth in (days or {}).items():
-            self.channels.append(SimulatedChannel(number, depth_days=depth))
+    def set_up(self) -> None:
+        """Give it the manners of its firmware."""
         self.manners = DahuaManners()
         self.door.realm = "Login to SIM0002PAZ00002"
         self.disks = [SimulatedDisk("/dev/sda", status="Success", kind="ReadWrite")]

@@ -1,15 +1,12 @@
 """A Hikvision recorder on loopback: ISAPI with digest, lockout, calendars, search, bad manners."""
 
 import re
-import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 from simulators import hikvision_search
-from simulators.archive import SimulatedChannel, SimulatedDisk
+from simulators.archive import SimulatedDisk
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
-from simulators.truth import Truth
 
 Fault = (
     CommonFault
@@ -49,33 +46,8 @@ _REFUSALS = {
 class HikvisionSimulator(HttpRecorder):
     """A Hikvision recorder; `days` gives channels by number and depth."""
 
-    def __init__(
-        self,
-        truth: Truth,
-        *,
-        port: int = 0,
-        user: str = "inspector",
-        password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
-        channels: list[SimulatedChannel] | None = None,
-        days: Mapping[int, int] | None = None,
-        clock_offset_seconds: float = 0,
-        zone_hours: float = 8,
-        now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(
-            truth,
-            port=port,
-            user=user,
-            password=password,
-            clock_offset_seconds=clock_offset_seconds,
-            zone_hours=zone_hours,
-            now_utc=now_utc,
-            monotonic=monotonic,
-        )
-        self.channels = channels if channels is not None else []
-        for number, depth in (days or {}).items():
-            self.channels.append(SimulatedChannel(number, depth_days=depth))
+    def set_up(self) -> None:
+        """Give it the manners of its firmware."""
         self.namespace = "isapi"
         self.calendar: Calendar = "right"
         self.search = hikvision_search.SearchManners()

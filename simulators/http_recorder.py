@@ -3,11 +3,13 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Literal, NamedTuple
 
+from simulators.archive import SimulatedChannel
 from simulators.digest_door import DigestDoor
 from simulators.droppable_server import DroppableServer
 from simulators.truth import Truth
@@ -33,7 +35,7 @@ CommonFault = Literal[
 ]
 
 
-class HttpRecorder:
+class HttpRecorder(ABC):
     """A recorder with a clock of its own (`now_utc` shifted by `zone_hours` and the offset).
 
     Every request, login and write attempt is in the truth log; `door` is its login. Attributes
@@ -51,12 +53,18 @@ class HttpRecorder:
         port: int = 0,
         user: str = "inspector",
         password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
+        channels: list[SimulatedChannel] | None = None,
+        days: Mapping[int, int] | None = None,
         clock_offset_seconds: float = 0,
         zone_hours: float = 8,
         now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`days` gives channels by number and depth."""
         self.truth = truth
+        self.channels = channels if channels is not None else []
+        for number, depth in (days or {}).items():
+            self.channels.append(SimulatedChannel(number, depth_days=depth))
         self.door = DigestDoor(truth, self.device, user, password, monotonic)
         self.clock_offset_seconds = clock_offset_seconds
         self.zone_hours = zone_hours
@@ -75,23 +83,28 @@ class HttpRecorder:
         self._server: DroppableServer | None = DroppableServer(("127.0.0.1", port), Handler)
         self._thread: threading.Thread | None = None
         self.port = int(self._server.server_address[1])
+        self.set_up()
+
+    @abstractmethod
+    def set_up(self) -> None:
+        """Give it what is this maker's own."""
 
     @property
     def has_own_login(self) -> bool:
         """Tell whether logins are inside the questions, not in front of them."""
         return False
 
+    @abstractmethod
     def answer(self, method: str, path: str, body: str) -> Sent:
         """Return what this maker answers to somebody who is logged in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self) -> Sent:
         """Return the body of a 401."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write_refused(self) -> Sent:
         """Return the answer to whoever tries to write."""
-        raise NotImplementedError
 
     def spoiled(self, fault: str, sent: Sent) -> Sent:
         """Return what a fault of this maker's own makes of an answer."""

@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import secrets
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from xml.etree.ElementTree import ParseError
 
@@ -14,7 +12,6 @@ from defusedxml.ElementTree import fromstring
 
 from simulators.archive import SimulatedChannel
 from simulators.http_recorder import CommonFault, HttpRecorder, Sent
-from simulators.truth import Truth
 
 Fault = CommonFault
 _KIND = "application/soap+xml; charset=utf-8"
@@ -53,33 +50,8 @@ class OnvifManners:
 class OnvifSimulator(HttpRecorder):
     """A recorder of `channels`; `open_searches` are those nobody has ended."""
 
-    def __init__(
-        self,
-        truth: Truth,
-        *,
-        port: int = 0,
-        user: str = "inspector",
-        password: str = "secret",  # noqa: S107 - a simulated device has no secret to keep
-        channels: list[SimulatedChannel] | None = None,
-        days: Mapping[int, int] | None = None,
-        clock_offset_seconds: float = 0,
-        zone_hours: float = 8,
-        now_utc: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(
-            truth,
-            port=port,
-            user=user,
-            password=password,
-            clock_offset_seconds=clock_offset_seconds,
-            zone_hours=zone_hours,
-            now_utc=now_utc,
-            monotonic=monotonic,
-        )
-        self.channels = channels if channels is not None else []
-        for number, depth in (days or {}).items():
-            self.channels.append(SimulatedChannel(number, depth_days=depth))
+    def set_up(self) -> None:
+        """Give it the manners of its firmware."""
         self.manners = OnvifManners()
         self._searches: dict[str, int] = {}
 

@@ -49,17 +49,7 @@ class AutoDriver:
         self._clock = clock
         self._found: MakerDriver | None = None
         self.maker: Maker | None = None
-        self._door = HttpDoor(
-            settings.id,
-            settings.host,
-            settings.http_port,
-            username=settings.username,
-            password=password,
-            gate=gate,
-            clock=clock,
-            reply_timeout_seconds=settings.reply_timeout_seconds,
-            allowed=_ALLOWED,
-        )
+        self._door = HttpDoor(settings, password, gate, clock, allowed=_ALLOWED)
         self._made = {
             maker: make(settings, password, gate, clock, quirks, zone=zone, channels=channels)
             for maker, make in DRIVERS.items()

@@ -5,7 +5,7 @@ for one request), so it is asked seldom and widely (rroller/dahua#577, #603).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from drivers.recorder.dahua_upkeep import modes, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
 
 UPKEEP_SECONDS = 3600.0
@@ -59,25 +60,14 @@ class DahuaDriver:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._zone = zone
+        self._wall = WallClock(clock, zone)
         self._channels = tuple(channels)
         self._quirks = quirks
         self._identity: dict[str, str | Unknown] | None = None
         self._names: Mapping[int, str] = {}
         self._upkeep_at = 0.0
-        self._offset: float | Unknown = Unknown(reason=Reason.NOT_YET)
         self._sheet = QuirkSheet(maker="dahua", model="", firmware="")
-        self._door = HttpDoor(
-            settings.id,
-            settings.host,
-            settings.http_port,
-            username=settings.username,
-            password=password,
-            gate=gate,
-            clock=clock,
-            reply_timeout_seconds=settings.reply_timeout_seconds,
-            allowed=ALLOWED,
-        )
+        self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._cgi = Cgi(self._door)
         self._files = DahuaFiles(self._cgi, clock)
 
@@ -110,7 +100,7 @@ class DahuaDriver:
             )
         except UnsupportedDeviceError as error:
             clock = unknown(error)
-        self._offset, wall = self._clock_of(clock)
+        wall = self._read_clock(clock)
         recorder = RecorderReading(
             device_id=self.device_id,
             observed_at=self._clock.now(),
@@ -118,7 +108,7 @@ class DahuaDriver:
             model=self._identity["model"],
             firmware=self._identity["firmware"],
             serial_number=self._identity["serial_number"],
-            clock_offset_seconds=self._offset,
+            clock_offset_seconds=self._wall.offset,
             device_today=wall,
         )
         return [recorder, *self._poll_channels(deadline), *self._poll_upkeep(deadline)]
@@ -157,10 +147,7 @@ class DahuaDriver:
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""
-        if isinstance(self._offset, Unknown):
-            return self._offset
-        ours = self._clock.now().astimezone(self._zone).replace(tzinfo=None)
-        return (ours + timedelta(seconds=self._offset)).replace(microsecond=0)
+        return self._wall.now()
 
     @property
     def span_days(self) -> int:
@@ -217,17 +204,20 @@ class DahuaDriver:
                 break
         return base
 
-    def _clock_of(self, table: Table | Unknown) -> tuple[float | Unknown, datetime | Unknown]:
+    def _read_clock(self, table: Table | Unknown) -> datetime | Unknown:
+        """Take in its clock; return what its screen shows."""
         if isinstance(table, Unknown):
-            return table, table
+            self._wall.offset = table
+            return table
         said = table.values.get("result", "")
         try:
             wall = read_time(said)
-            seconds = (wall.replace(tzinfo=self._zone) - table.asked_at).total_seconds()
+            self._wall.take(wall, table.asked_at, table.round_trip_seconds)
         except (ValueError, OverflowError):
-            missing = Unknown(reason=Reason.MALFORMED, detail=f"current time {said[:40]!r}")
-            return missing, missing
-        return seconds - table.round_trip_seconds / 2, wall
+            detail = f"current time {said[:40]!r}"
+            self._wall.offset = Unknown(reason=Reason.MALFORMED, detail=detail)
+            return self._wall.offset
+        return wall
 
     def _poll_channels(self, deadline: float) -> list[Reading]:
         states = self._ask_softly(_STATES, deadline)

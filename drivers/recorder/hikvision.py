@@ -28,6 +28,7 @@ from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import ALLOWED, Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkStore
 from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
 
 UPKEEP_SECONDS = 3600.0
@@ -58,24 +59,14 @@ class HikvisionDriver:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._zone = zone
+        self._wall = WallClock(clock, zone)
         self._channels = tuple(channels)
         self._identity: dict[str, str | Unknown] | None = None
         self._upkeep_at = 0.0
-        self._door = HttpDoor(
-            settings.id,
-            settings.host,
-            settings.http_port,
-            username=settings.username,
-            password=password,
-            gate=gate,
-            clock=clock,
-            reply_timeout_seconds=settings.reply_timeout_seconds,
-            allowed=ALLOWED,
-        )
+        self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._isapi = Isapi(self._door)
         self._recordings = HikvisionRecordings(
-            self._isapi, settings.id, quirks, clock, zone=zone, channels=channels
+            self._isapi, settings.id, quirks, clock, self._wall, channels=channels
         )
 
     @property
@@ -105,8 +96,7 @@ class HikvisionDriver:
             clock: Reply | Unknown = self._ask("/ISAPI/System/time", deadline)
         except UnsupportedDeviceError as error:
             clock = unknown(error)
-        offset, wall = self._clock_of(clock)
-        self._recordings.set_clock_offset(offset)
+        wall = self._read_clock(clock)
         recorder = RecorderReading(
             device_id=self.device_id,
             observed_at=self._clock.now(),
@@ -114,7 +104,7 @@ class HikvisionDriver:
             model=self._identity["model"],
             firmware=self._identity["firmware"],
             serial_number=self._identity["serial_number"],
-            clock_offset_seconds=offset,
+            clock_offset_seconds=self._wall.offset,
             device_today=wall,
         )
         return [recorder, *self._poll_channels(deadline), *self._poll_upkeep(deadline)]
@@ -148,7 +138,7 @@ class HikvisionDriver:
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""
-        return self._recordings.wall_clock()
+        return self._wall.now()
 
     @property
     def span_days(self) -> int:
@@ -175,19 +165,21 @@ class HikvisionDriver:
         except (BusyError, ProtocolError, UnsupportedDeviceError) as error:
             return unknown(error)
 
-    def _clock_of(self, reply: Reply | Unknown) -> tuple[float | Unknown, datetime | Unknown]:
+    def _read_clock(self, reply: Reply | Unknown) -> datetime | Unknown:
+        """Take in its clock; return what its screen shows."""
         if isinstance(reply, Unknown):
-            return reply, reply
+            self._wall.offset = reply
+            return reply
         said = text(reply.root, "localTime") or ""
         digits = _WALL_CLOCK.match(said)
         try:
             # Naive on purpose: it is what the recorder's screen shows.
             wall = datetime.fromisoformat(digits[0] if digits else "")
-            seconds = (wall.replace(tzinfo=self._zone) - reply.asked_at).total_seconds()
+            self._wall.take(wall, reply.asked_at, reply.round_trip_seconds)
         except (ValueError, OverflowError):
-            missing = Unknown(reason=Reason.MALFORMED, detail=f"localTime {said[:40]!r}")
-            return missing, missing
-        return seconds - reply.round_trip_seconds / 2, wall
+            self._wall.offset = Unknown(reason=Reason.MALFORMED, detail=f"localTime {said[:40]!r}")
+            return self._wall.offset
+        return wall
 
     def _poll_channels(self, deadline: float) -> list[Reading]:
         listed = self._ask_softly("/ISAPI/ContentMgmt/InputProxy/channels", deadline)

@@ -4,7 +4,6 @@ import calendar
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from drivers.base import Clock
 from drivers.errors import BusyError, DeviceTimeoutError, ProtocolError, UnsupportedDeviceError
@@ -12,6 +11,7 @@ from drivers.readings import Reason, Unknown, unknown
 from drivers.recorder.hikvision_search import HikvisionSearch, Page
 from drivers.recorder.isapi import Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
+from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Segment, Segments
 
 _BUSY_WAIT_SECONDS = 2.0
@@ -35,17 +35,16 @@ class HikvisionRecordings:
         device_id: str,
         quirks: QuirkStore,
         clock: Clock,
+        wall: WallClock,
         *,
-        zone: ZoneInfo,
         channels: Sequence[int],
     ) -> None:
         self._isapi = isapi
         self._search = HikvisionSearch(isapi, device_id)
         self._quirks = quirks
         self._clock = clock
-        self._zone = zone
+        self._wall = wall
         self._channels = tuple(channels)
-        self._offset: float | Unknown = Unknown(reason=Reason.NOT_YET)
         self._not_learnt: tuple[float, Unknown] | None = None
         self.sheet = QuirkSheet(maker="hikvision", model="", firmware="")
 
@@ -57,20 +56,9 @@ class HikvisionRecordings:
         fresh = QuirkSheet(maker="hikvision", model=model, firmware=firmware)
         self.sheet = known if known is not None and known.same_device(fresh) else fresh
 
-    def set_clock_offset(self, seconds: float | Unknown) -> None:
-        """Take note of how far the recorder's clock is ahead of ours."""
-        self._offset = seconds
-
     def judge_calendar(self, *, right: bool) -> None:
         """Note whether the calendar of this firmware agrees with its search."""
         self._learn(calendar="trusted" if right else "distrusted")
-
-    def wall_clock(self) -> datetime | Unknown:
-        """Return the recorder's clock now, naive, whole seconds."""
-        if isinstance(self._offset, Unknown):
-            return self._offset
-        ours = self._clock.now().astimezone(self._zone).replace(tzinfo=None)
-        return (ours + timedelta(seconds=self._offset)).replace(microsecond=0)
 
     def month_days(
         self, channel: int, year: int, month: int, *, deadline: float
@@ -123,7 +111,7 @@ class HikvisionRecordings:
         """Return what to add to the recorder's search digits to have its wall clock."""
         if (digits or self.sheet.search_digits) != "utc":
             return timedelta()
-        return self._clock.now().astimezone(self._zone).utcoffset() or timedelta()
+        return self._wall.zone_shift()
 
     # -- calendar
 
@@ -163,7 +151,7 @@ class HikvisionRecordings:
         return why
 
     def _try_to_learn(self, deadline: float) -> Unknown | None:
-        wall = self.wall_clock()
+        wall = self._wall.now()
         if isinstance(wall, Unknown):
             return Unknown(reason=Reason.CLOCK_UNTRUSTED, detail="its clock could not be read")
         for channel in self._channels[:_LEARN_FROM_CHANNELS]:

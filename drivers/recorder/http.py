@@ -24,6 +24,7 @@ from drivers.errors import (
     UnsupportedDeviceError,
 )
 from drivers.recorder import digest
+from drivers.recorder.settings import RecorderSettings
 
 CONNECT_SECONDS = 5.0
 BODY_LIMIT_BYTES = 2 * 1024 * 1024
@@ -71,24 +72,21 @@ class HttpDoor:
 
     def __init__(
         self,
-        device_id: str,
-        host: str,
-        port: int,
-        *,
-        username: str,
+        settings: RecorderSettings,
         password: SecretStr,
         gate: Gate,
         clock: Clock,
-        reply_timeout_seconds: float,
+        *,
         allowed: Mapping[str, re.Pattern[str]],
     ) -> None:
-        self.where = f"recorder {device_id} ({host}:{port})"
-        self.username = username
+        host, port = settings.host, settings.http_port
+        self.where = f"recorder {settings.id} ({host}:{port})"
+        self.username = settings.username
         self.gate = gate
         self._base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._password = password
         self._clock = clock
-        self._reply_timeout_seconds = reply_timeout_seconds
+        self._reply_timeout_seconds = settings.reply_timeout_seconds
         self._allowed = allowed
         self._address = (host, port)
         self._is_open = False

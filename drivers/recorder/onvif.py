@@ -28,6 +28,7 @@ from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.settings import RecorderSettings
 from drivers.recorder.soap import ALLOWED, DEVICE, MEDIA, SEARCH, Said, Soap, first, read_date_time
+from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
 
 DEVICE_PATH = "/onvif/device_service"
@@ -52,27 +53,16 @@ class OnvifDriver:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._zone = zone
+        self._wall = WallClock(clock, zone)
         self._channels = tuple(channels)
         self._quirks = quirks
         self._identity: dict[str, str | Unknown] | None = None
         self._paths: dict[str, str] = {}
         self._sources: tuple[str, ...] = ()
-        self._offset: float | Unknown = Unknown(reason=Reason.NOT_YET)
         self._sheet = QuirkSheet(maker="onvif", model="", firmware="")
-        self._door = HttpDoor(
-            settings.id,
-            settings.host,
-            settings.http_port,
-            username=settings.username,
-            password=password,
-            gate=gate,
-            clock=clock,
-            reply_timeout_seconds=settings.reply_timeout_seconds,
-            allowed=ALLOWED,
-        )
+        self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._soap = Soap(self._door, settings.username, password)
-        self._signing = Signing(self._soap, clock, zone)
+        self._signing = Signing(self._soap, clock, self._wall)
 
     @property
     def device_id(self) -> str:
@@ -94,7 +84,7 @@ class OnvifDriver:
         offset = self._read_clock(deadline)
         if self._identity is None:
             self._identity = self._identify(deadline)
-        self._offset = self._signing.true_offset(offset)
+        self._wall.offset = self._signing.true_offset(offset)
         wall = self.wall_clock()
         recorder = RecorderReading(
             device_id=self.device_id,
@@ -103,7 +93,7 @@ class OnvifDriver:
             model=self._identity["model"],
             firmware=self._identity["firmware"],
             serial_number=self._identity["serial_number"],
-            clock_offset_seconds=self._offset,
+            clock_offset_seconds=self._wall.offset,
             device_today=wall,
         )
         return [recorder, *self._channel_readings()]
@@ -160,10 +150,7 @@ class OnvifDriver:
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""
-        if isinstance(self._offset, Unknown):
-            return self._offset
-        ours = self._clock.now().astimezone(self._zone).replace(tzinfo=None)
-        return (ours + timedelta(seconds=self._offset)).replace(microsecond=0)
+        return self._wall.now()
 
     @property
     def span_days(self) -> int:
@@ -275,8 +262,7 @@ class OnvifDriver:
         They should be UTC, and several recorders write local time there. One that records now
         shows which.
         """
-        zone = self._clock.now().astimezone(self._zone).utcoffset() or timedelta()
-        shifts = {"utc": zone, "local": timedelta()}
+        shifts = {"utc": self._wall.zone_shift(), "local": timedelta()}
         newest = max((one.newest for one in found if one.newest is not None), default=None)
         if self._sheet.search_digits is None and newest is not None:
             fits = [name for name, one in shifts.items() if abs(newest + one - now) < _RECENT]

@@ -1,12 +1,12 @@
 """By whose clock an ONVIF question is signed, so that a wrong clock is not a wrong password."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from drivers.base import Clock
 from drivers.errors import DriverError
 from drivers.readings import Unknown
 from drivers.recorder.soap import ClockRefusedError, NotAuthorizedError, Said, Soap
+from drivers.recorder.wall_clock import WallClock
 
 # Devices take a few seconds to five minutes of difference.
 _NEAR_SECONDS = 300.0
@@ -20,11 +20,11 @@ class Signing:
     both ways, so that a wrong password costs one refusal everywhere else.
     """
 
-    def __init__(self, soap: Soap, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(self, soap: Soap, clock: Clock, wall: WallClock) -> None:
         self.device_offset = 0.0
         self._soap = soap
         self._clock = clock
-        self._zone = zone
+        self._wall = wall
         self._by_agent: bool | None = None
 
     def ask(self, path: str, service: str, name: str, inner: str, *, deadline: float) -> Said:
@@ -61,8 +61,7 @@ class Signing:
 
     @property
     def _zone_seconds(self) -> float:
-        shift = self._clock.now().astimezone(self._zone).utcoffset() or timedelta()
-        return shift.total_seconds()
+        return self._wall.zone_shift().total_seconds()
 
     @property
     def _looks_local(self) -> bool:
