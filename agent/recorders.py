@@ -63,7 +63,7 @@ class RecorderPart:
         self._quirks = FileQuirks(state_directory / f"quirks-{recorder.id}.json")
         self._zone = zone
         channels = retention_channels(recorder)
-        make = AutoDriver if recorder.driver == "auto" else DRIVERS[recorder.driver]
+        make = AutoDriver if recorder.maker is None else DRIVERS[recorder.maker]
         driver = self._driver = make(
             recorder,
             password,
@@ -136,8 +136,8 @@ class RecorderPart:
     def _target(self, channel: Channel) -> StreamTarget | Unknown:
         """Return the stream of a channel, once it is known whose paths these are."""
         recorder = self._recorder
-        maker = self._driver.maker if isinstance(self._driver, AutoDriver) else recorder.driver
-        if maker is None or maker == "auto":
+        maker = self._driver.maker if isinstance(self._driver, AutoDriver) else recorder.maker
+        if maker is None:
             return Unknown(reason=Reason.NOT_YET, detail="its recorder's maker is not known yet")
         path = LIVE_PATHS.get(maker)
         if path is None:

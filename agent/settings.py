@@ -36,7 +36,7 @@ from agent.settings_types import (
 from agent.store.outbox import CAP_BYTES
 from drivers.base import DeviceSettings
 from drivers.nfc.pn532 import Pn532Settings
-from drivers.recorder.settings import Maker, RecorderSettings
+from drivers.recorder.settings import RecorderSettings
 
 Duty = Literal["alarm", "recordings", "pictures", "patrol", "police_link", "gate_manned"]
 DUTIES: tuple[Duty, ...] = (
@@ -178,7 +178,7 @@ class Recorder(RecorderSettings):
 
     id: Id
     name: str = ""
-    driver: Maker | Literal["auto"]
+    driver: Literal["hikvision", "dahua", "onvif", "auto"]
     host: Host
     username: Text
     password: SecretReference

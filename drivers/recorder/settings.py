@@ -26,7 +26,7 @@ class RecorderSettings(DeviceSettings):
 
     id: str
     name: str = ""
-    driver: Maker | Literal["auto"]
+    driver: Literal["hikvision", "dahua", "onvif", "auto"]
     host: str
     http_port: int = Field(default=80, ge=1, le=65_535)
     rtsp_port: int = Field(default=554, ge=1, le=65_535)
@@ -41,9 +41,14 @@ class RecorderSettings(DeviceSettings):
     police_link: PoliceLink | None = None
 
     @property
+    def maker(self) -> Maker | None:
+        """The maker the site names; None: it is to be found out."""
+        return None if self.driver == "auto" else self.driver
+
+    @property
     def polled_every_seconds(self) -> float:
         """How often it is polled: as the site says, else as its maker's recorders bear."""
         if self.poll_seconds is not None:
             return self.poll_seconds
         # What the most delicate of them bears, where it is not known.
-        return max(_POLL_SECONDS.values()) if self.driver == "auto" else _POLL_SECONDS[self.driver]
+        return max(_POLL_SECONDS.values()) if self.maker is None else _POLL_SECONDS[self.maker]
