@@ -1,9 +1,10 @@
 """One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -20,11 +21,10 @@ from agent.store.quirks import FileQuirks
 from agent.survey.archive import ArchiveSurvey, Known
 from agent.survey.job import SurveyJob
 from agent.survey.view import Wanted
-from drivers.base import Clock
+from drivers.base import Clock, RecorderDriver
 from drivers.readings import Reason, Unknown
-from drivers.recorder.auto import AutoDriver
 from drivers.recorder.gate import RecorderGate
-from drivers.recorder.makers import DRIVERS, LIVE_PATHS
+from drivers.recorder.quirks import QuirkStore
 from drivers.stream_target import StreamTarget
 
 POLL_DEADLINE_SECONDS = 60.0
@@ -63,15 +63,9 @@ class RecorderPart:
         self._quirks = FileQuirks(state_directory / f"quirks-{recorder.id}.json")
         self._zone = zone
         channels = retention_channels(recorder)
-        make = AutoDriver if recorder.maker is None else DRIVERS[recorder.maker]
-        driver = self._driver = make(
-            recorder,
-            password,
-            self._gate,
-            clock,
-            self._quirks,
-            zone=zone,
-            channels=[channel.number for channel in channels],
+        numbers = [channel.number for channel in channels]
+        driver = self._driver = _driver(
+            recorder, password, self._gate, clock, self._quirks, zone, numbers
         )
         self._thread = DeviceThread(
             driver,
@@ -136,10 +130,9 @@ class RecorderPart:
     def _target(self, channel: Channel) -> StreamTarget | Unknown:
         """Return the stream of a channel, once it is known whose paths these are."""
         recorder = self._recorder
-        maker = self._driver.maker if isinstance(self._driver, AutoDriver) else recorder.maker
-        if maker is None:
+        if self._driver.maker is None:
             return Unknown(reason=Reason.NOT_YET, detail="its recorder's maker is not known yet")
-        path = LIVE_PATHS.get(maker)
+        path = _live_paths().get(self._driver.maker)
         if path is None:
             return Unknown(
                 reason=Reason.NOT_SUPPORTED, detail="streams by ONVIF are not opened yet"
@@ -151,3 +144,26 @@ class RecorderPart:
             username=recorder.username,
             password=self._password,
         )
+
+
+def _driver(
+    recorder: Recorder,
+    password: SecretStr,
+    gate: RecorderGate,
+    clock: Clock,
+    quirks: QuirkStore,
+    zone: ZoneInfo,
+    channels: Sequence[int],
+) -> RecorderDriver:
+    # A school without a recorder does not carry what talks to one.
+    from drivers.recorder.auto import AutoDriver  # noqa: PLC0415 - as said
+    from drivers.recorder.makers import DRIVERS  # noqa: PLC0415 - as said
+
+    make = AutoDriver if recorder.maker is None else DRIVERS[recorder.maker]
+    return make(recorder, password, gate, clock, quirks, zone=zone, channels=channels)
+
+
+def _live_paths() -> Mapping[str, Callable[[int, Literal["main", "sub"]], str]]:
+    from drivers.recorder.makers import LIVE_PATHS  # noqa: PLC0415 - as above
+
+    return {str(maker): path for maker, path in LIVE_PATHS.items()}

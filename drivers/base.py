@@ -85,6 +85,10 @@ class RecorderDriver(Driver, Protocol):
     """
 
     @property
+    def maker(self) -> str | None:
+        """Return whose protocol it speaks; None while that is not known."""
+
+    @property
     def gives(self) -> frozenset[Evidence]:
         """Return what it can say of its archive."""
 

@@ -29,7 +29,7 @@ from drivers.recorder.dahua_files import PAGES_MAX, DahuaFiles
 from drivers.recorder.dahua_upkeep import modes, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
-from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
 
@@ -46,6 +46,8 @@ def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
 
 class DahuaDriver:
     """Meets drivers.base.RecorderDriver. `zone` is the recorder's: it names none itself."""
+
+    maker: Maker = "dahua"
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ from drivers.recorder.hikvision_upkeep import policies, uplink, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import ALLOWED, Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkStore
-from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
 
@@ -45,6 +45,8 @@ def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
 
 class HikvisionDriver:
     """Meets drivers.base.RecorderDriver. `zone` is the recorder's; its own is not to be trusted."""
+
+    maker: Maker = "hikvision"
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from drivers.recorder.isapi import children, text
 from drivers.recorder.onvif_search import Recording, find_recordings
 from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
-from drivers.recorder.settings import RecorderSettings
+from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.soap import ALLOWED, DEVICE, MEDIA, SEARCH, Said, Soap, first, read_date_time
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, Segments
@@ -39,6 +39,8 @@ _EXTENTS_ONLY = Unknown(reason=Reason.NOT_SUPPORTED, detail="ONVIF has no calend
 
 class OnvifDriver:
     """Meets drivers.base.RecorderDriver. `zone` is the recorder's; ONVIF speaks UTC, or should."""
+
+    maker: Maker = "onvif"
 
     def __init__(
         self,

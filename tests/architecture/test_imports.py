@@ -53,3 +53,13 @@ def test_an_arrow_turned_round_is_noticed(
     broken = [line for line in done.stdout.splitlines() if line.endswith("BROKEN")]
     assert len(broken) == 1
     assert broken[0].startswith(contract)
+
+
+def test_a_school_without_a_recorder_carries_nothing_that_talks_to_one() -> None:
+    script = (
+        "import sys, agent.app; print(*sorted({'httpx', 'defusedxml', 'av'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

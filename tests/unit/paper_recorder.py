@@ -34,6 +34,7 @@ class PaperRecorder:
         self.span_days = 7
 
     device_id = "nvr-1"
+    maker = "paper"
 
     def open(self) -> None:
         """Nothing to open."""
