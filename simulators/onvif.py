@@ -118,7 +118,7 @@ class OnvifSimulator(HttpRecorder):
             return self._fault(
                 "ter:NotAuthorized", "Sender not Authorized", self.manners.fault_status
             )
-        created = datetime.strptime(given["Created"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007
+        created = datetime.strptime(given["Created"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007 - as signed
         late = abs((created - self._checked_utc()).total_seconds())
         nonce = base64.b64decode(given["Nonce"])
         secret = nonce + given["Created"].encode() + self.door.password.encode()

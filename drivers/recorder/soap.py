@@ -188,7 +188,7 @@ def read_date_time(root: Element | None) -> datetime | None:
     try:
         year, month, day, hour, minute, second = (int(part or "") for part in parts)
         # A leap second is a second before the next minute here.
-        whole = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001
+        whole = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 - its own
     except ValueError:
         return None
     return whole + timedelta(seconds=max(0, second - 59))

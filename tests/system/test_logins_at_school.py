@@ -1,5 +1,7 @@
 """A wrong password at a real daemon: the recorder counts the logins, HTTP and RTSP together."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -51,3 +53,26 @@ def test_a_login_refused_over_rtsp_is_not_tried_over_http(school: Gatehouse) -> 
     signed = len([line for line in school.truth.lines("request") if line["signed"]])
     school.press()
     assert (signed, school.failed_logins()) == (0, 1)
+
+
+def test_a_technician_sees_why_a_login_is_held_and_lets_it_out_once_more(school: Gatehouse) -> None:
+    def campus(*words: str) -> subprocess.CompletedProcess[str]:
+        socket = ["--socket", str(school.directory / "control.sock"), "--lang", "en"]
+        command = [sys.executable, "-m", "agent", "recorder", *socket, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    school.restart()
+    school.expect("recorder/nvr", "ok")
+    shown = campus("show", "nvr")
+    assert shown.returncode == 0, shown.stderr
+    assert "login: accepted" in shown.stdout
+    assert "maker: hikvision" in shown.stdout
+    school.nvr.door.password = "changed"
+    school.expect("recorder/nvr", "unknown", "unknown.auth_rejected")
+    assert "login: refused" in campus("show", "nvr").stdout
+    school.nvr.door.password = PASSWORD
+    done = campus("retry", "nvr")
+    assert done.returncode == 0, done.stderr
+    school.expect("recorder/nvr", "ok")
+    assert school.failed_logins() == 1
+    assert "no recorder nvr-9" in campus("show", "nvr-9").stderr
