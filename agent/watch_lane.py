@@ -1,5 +1,6 @@
 """The way out of everything but the alarm: monitors, their journal, the event outbox."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -33,7 +34,10 @@ log = structlog.get_logger()
 
 
 class WatchLane:
-    """Joins the monitors to the event outbox and the publisher; runs on the watch loop alone."""
+    """Joins the monitors to the event outbox and the publisher; runs on the watch loop.
+
+    `announce` alone may be called on any thread.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class WatchLane:
         self._remember = remember
         self._unsaved = unsaved
         self._published = published
+        self._numbering = threading.Lock()
         self.failed: set[str] = set()
         self._shown: dict[int, Sequence[State]] = {}
         self._remember_at = 0.0
@@ -173,15 +178,19 @@ class WatchLane:
         readings: Sequence[Reading],
         facts: Mapping[str, str] = NOTHING,
     ) -> None:
-        rows = [
-            self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
-            for event in events
-        ]
         also = None
         if readings or facts:
             kind = str(getattr(readings[0], "kind", "")) if readings else ""
             also = journal.writer(kind, readings, facts)
-        self._outbox.put(rows, also).add_done_callback(lambda done: self._stored(rows, done))
+        # Stored in the order of their numbers: after a crash what is behind the last is void, and
+        # a number missing before it would be a loss that nobody can explain.
+        with self._numbering:
+            rows = [
+                self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
+                for event in events
+            ]
+            stored = self._outbox.put(rows, also)
+        stored.add_done_callback(lambda done: self._stored(rows, done))
 
     def _stored(self, rows: Sequence[Row], done: "Future[None]") -> None:
         if done.exception() is None:

@@ -52,10 +52,15 @@ def chaos(directory: Path, *, seconds: float, seed: int, say: Callable[[str], No
                 fault()
                 faults += 1
         _settle(world, say)
-        # The same again with hardly any room: what is given up must be told to the message.
+        # The same again with hardly any room: what is given up must be told to the message. There
+        # is none for what was confirmed either, so nobody may still be waiting for that.
         world.tighten()
+        _settle(world, say)
         say("the broker is away for longer than the outbox has room")
-        world.restart_broker(away_seconds=AWAY_SECONDS, forget=False)
+        world.broker.stop(kill=True)
+        world.paused = False
+        time.sleep(AWAY_SECONDS)
+        world.broker.start()
         world.rest()
         _settle(world, say)
         return _tally(world, faults + 1)
@@ -110,14 +115,13 @@ def _broker(world: World, chance: random.Random) -> None:
 
 
 def _settle(world: World, say: Callable[[str], None]) -> None:
-    """Peace: what is missing is asked for and comes."""
+    """Peace, and it stays: what is missing is asked for and comes."""
     say("peace")
     world.paused = True
     world.line.heal()
     world.call_county()
     time.sleep(2)
     until(lambda: bool(world.heads()) and not world.behind(), SETTLE_SECONDS)
-    world.paused = False
 
 
 def _tally(world: World, faults: int) -> Tally:

@@ -117,7 +117,8 @@ class World:
     def corrupt(self, store: str) -> None:
         """Spoil a store beyond all reading, once the county has what is in it.
 
-        Nobody presses meanwhile: what a module counted while no agent ran is known by the store.
+        Nobody presses or taps meanwhile: what a module counted while no agent ran is known by
+        the store.
         """
         self.paused = True
         time.sleep(1)
@@ -242,6 +243,9 @@ class World:
 
     def _tap(self) -> None:
         while not self._stopping.is_set():
+            if self.paused:
+                time.sleep(0.05)
+                continue
             self.reader.present(CARD)
             time.sleep(TAP_SECONDS)
             self.reader.remove()
