@@ -24,7 +24,8 @@ from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
 from drivers.base import Clock, Confirming, OutputDriver
-from drivers.readings import AnyReading, ScanReading
+from drivers.readings import AnyReading, Reading, ScanReading
+from drivers.stream_target import PlaybackTarget
 from drivers.stream_workers import StreamWorkers
 
 ROUNDS_UNTIL_STALE = 3
@@ -225,6 +226,7 @@ class Equipment:
                 self._ledgers,
                 self._clock,
                 self._scheduler,
+                self._play_back,
             )
             key = (recorder, password, site.retention)
             recorders.append(key)
@@ -240,6 +242,10 @@ class Equipment:
         ]
         self._workers = StreamWorkers(self._clock)
         return Made(CameraRounds(probes, self._workers, self._clock, round_seconds=round_seconds))
+
+    def _play_back(self, target: PlaybackTarget, deadline: float) -> Sequence[Reading]:
+        """Play a recording in the workers there are by then."""
+        return self._workers.play_back(target, deadline)
 
     def _made_monitors(self, site: SiteSettings) -> Mapping[str, _Judge]:
         zone = site.site.zone

@@ -156,6 +156,19 @@ class RetentionPolicy(DeviceSettings):
         default=0.5, ge=0, le=1, description="a day with less of it recorded is a thin one"
     )
 
+    proof_days: int = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="every channel is proven by playback as often; 0: never",
+    )
+    key_area_proof_days: int = Field(default=7, ge=0, le=365)
+    proofs_per_night: int = Field(default=24, ge=1, le=1000)
+
+    def proof_interval_days(self, channel: Channel) -> int:
+        """Return after how many days that channel is proven again; 0: never."""
+        return self.key_area_proof_days if channel.key_area else self.proof_days
+
     def target_days(self, channel: Channel) -> int:
         """Return how many days of that channel must be held."""
         return self.key_area_min_days if channel.key_area else self.retention_min_days

@@ -1,6 +1,7 @@
 """One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,13 +14,15 @@ from pydantic import SecretStr
 from agent.camera_rounds import CameraProbe
 from agent.devices import DeviceThread, Post
 from agent.inventory import retention_channels
+from agent.monitors.ledger import Ledgers
 from agent.policy import RetentionPolicy
 from agent.scheduler import Scheduler
 from agent.settings import Channel, Recorder
 from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
-from agent.survey.archive import ArchiveSurvey, Known
+from agent.survey.archive import ArchiveSurvey
 from agent.survey.job import SurveyJob
+from agent.survey.proof import Play, ProofJob
 from agent.survey.view import Wanted
 from drivers.base import Clock, RecorderDriver
 from drivers.readings import Reason, Unknown
@@ -43,9 +46,10 @@ class RecorderPart:
         state_directory: Path,
         zone: ZoneInfo,
         policy: RetentionPolicy,
-        ledgers: Known,
+        ledgers: Ledgers,
         clock: Clock,
         scheduler: Scheduler,
+        play: Play,
     ) -> None:
         self._recorder = recorder
         self._scheduler = scheduler
@@ -76,6 +80,25 @@ class RecorderPart:
         wanted = [Wanted(channel.number, policy.target_days(channel)) for channel in channels]
         survey = ArchiveSurvey(driver, wanted, ledgers, clock, zone, Random())  # noqa: S311 - no secret
         self._survey = SurveyJob(survey, self._thread)
+        self._ledgers, self._policy, self._clock = ledgers, policy, clock
+        self._channels = {channel.number: channel for channel in recorder.channel}
+        self._numbers = {channel.id: channel.number for channel in recorder.channel}
+        self._intervals = {
+            channel.number: timedelta(days=policy.proof_interval_days(channel))
+            for channel in channels
+        }
+        self._proof = ProofJob(
+            driver,
+            survey,
+            wanted,
+            self._due,
+            self._gate,
+            lambda number: self._target(self._channels[number], "main"),
+            play,
+            clock,
+            self._thread,
+            most=policy.proofs_per_night,
+        )
 
     @property
     def device_id(self) -> str:
@@ -103,8 +126,31 @@ class RecorderPart:
         """
         self._thread.start(post)
         self._survey.start()
-        self._scheduler.daily(self._job, self._recorder.survey_at, self._survey.request)
+        self._scheduler.daily(self._job, self._recorder.survey_at, self._tonight)
         self._scheduler.every(f"{self._job} again", SURVEY_AGAIN_SECONDS, self._survey.retry)
+
+    def _tonight(self) -> None:
+        self._survey.request()
+        self._proof.request()
+
+    def _due(self, number: int) -> bool:
+        interval = self._intervals[number]
+        proof = self._ledgers.proof(self._recorder.id, number)
+        return bool(interval) and proof.due(interval, self._clock.now())
+
+    def prove(self, channel: str, who: str) -> None:
+        """Play a recording of a channel back soon, because a person asked. Raises KeyError."""
+        number = self._numbers[channel]
+        log.info("playback asked for", device=self._recorder.id, channel=channel, by=who)
+        self._proof.prove(number)
+
+    def played(self, channel: str) -> Mapping[str, object]:
+        """Return how the last playback of a channel ended, for people. Raises KeyError."""
+        attempt = self._proof.attempts.get(self._numbers[channel])
+        if attempt is None:
+            return {"times": 0}
+        day = "" if attempt.day is None else attempt.day.isoformat()
+        return {**attempt._asdict(), "day": day}
 
     def ask_to_stop(self) -> None:
         """Let the request under way be the last."""
@@ -123,11 +169,11 @@ class RecorderPart:
     def probes(self) -> Sequence[CameraProbe]:
         """Return what a camera round opens on this recorder."""
         return [
-            CameraProbe(channel.id, partial(self._target, channel), self._gate)
+            CameraProbe(channel.id, partial(self._target, channel, channel.stream), self._gate)
             for channel in self._recorder.channel
         ]
 
-    def _target(self, channel: Channel) -> StreamTarget | Unknown:
+    def _target(self, channel: Channel, stream: Literal["main", "sub"]) -> StreamTarget | Unknown:
         """Return the stream of a channel, once it is known whose paths these are."""
         recorder = self._recorder
         if self._driver.maker is None:
@@ -139,8 +185,7 @@ class RecorderPart:
             )
         return StreamTarget(
             device_id=channel.id,
-            url=f"rtsp://{recorder.host}:{recorder.rtsp_port}"
-            + path(channel.number, channel.stream),
+            url=f"rtsp://{recorder.host}:{recorder.rtsp_port}" + path(channel.number, stream),
             username=recorder.username,
             password=self._password,
         )

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from drivers.readings import Reading, Unknown
-from drivers.recordings import Extent, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segments
 
 
 class Clock(Protocol):
@@ -113,6 +113,9 @@ class RecorderDriver(Driver, Protocol):
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """Return for each channel the oldest and the newest it claims to hold."""
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        """Return where what was recorded in a span is played back."""
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""

@@ -329,6 +329,24 @@ class StreamReading(Reading):
     detail: str = ""
 
 
+class PlaybackReading(Reading):
+    """A recording played back. `asked_at` is of the recorder's wall clock.
+
+    `shown_after_seconds` is how much later it says that it began, `changed_ratio` the part of its
+    picture that is unlike the live one, `largest_change_levels` the most that any part differs by.
+    """
+
+    kind: Literal["playback"] = "playback"
+    channel: int
+    asked_at: datetime
+    fault: StreamFault | None
+    live_fault: StreamFault | None
+    shown_after_seconds: float | Unknown
+    changed_ratio: float | Unknown
+    largest_change_levels: int | Unknown
+    detail: str = ""
+
+
 class PictureReading(Reading):
     """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255."""
 
@@ -374,6 +392,7 @@ AnyReading = Annotated[
     | RecordPolicyReading
     | UplinkReading
     | StreamReading
+    | PlaybackReading
     | PictureReading
     | HostReading,
     Field(discriminator="kind"),

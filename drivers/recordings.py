@@ -24,3 +24,10 @@ class Extent(NamedTuple):
 
     oldest: datetime
     newest: datetime
+
+
+class PlaybackAddress(NamedTuple):
+    """Where a recording is to be had over RTSP; `digits_at` is its start as the path writes it."""
+
+    path: str
+    digits_at: datetime

@@ -1,8 +1,9 @@
 """One probe of one camera stream: how far it comes up, what it carries, and one picture."""
 
 import re
+from datetime import datetime
 from itertools import pairwise
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import av
@@ -30,9 +31,22 @@ CLOCK_JUMP_SECONDS = 5.0
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"  # generic in its stub alone
 
 _STATUS = re.compile(r"method (\w+) failed: (\d{3})")
+# RFC 2326 section 3.7; of what follows the seconds nothing is to be trusted, the Z least of all.
+_RANGE = re.compile(r"^a=range:clock=(\d{8}T\d{6})", re.MULTILINE)
 _BUSY = frozenset({429, 453, 503})
 _NOT_FOUND = frozenset({404, 410})
 _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
+
+
+class Probe(NamedTuple):
+    """What a probe brings home: its picture is BGR, within 640x360.
+
+    `begins_at` is where a recording says that it begins, in the digits of its recorder.
+    """
+
+    reading: StreamReading
+    picture: NDArray[np.uint8] | None = None
+    begins_at: datetime | None = None
 
 
 class _Seen:
@@ -76,17 +90,15 @@ class _Seen:
         return self.key_at[-1] - self.key_at[-2] if len(self.key_at) > 1 else _NOT_MEASURED
 
 
-def probe_stream(
-    target: StreamTarget, clock: Clock
-) -> tuple[StreamReading, NDArray[np.uint8] | None]:
+def probe_stream(target: StreamTarget, clock: Clock) -> Probe:
     """Open the stream once, watch it for its window, and bring home its last key frame.
 
-    Returns the reading and the picture (BGR, within 640x360). A refused login is not tried again.
+    A refused login is not tried again.
     """
     began = clock.monotonic()
     failure = greet(target, clock)
     if failure is not None:
-        return _reading(target, clock, failure), None
+        return Probe(_reading(target, clock, failure))
     left = max(0.5, target.open_seconds - (clock.monotonic() - began))
     # FFmpeg says in its log alone how far the dialogue came. Its lines, and the message and
     # arguments of its errors, hold the address with the login: none of them leaves this function.
@@ -101,10 +113,22 @@ def probe_stream(
         except av.FFmpegError as error:
             lines = [line for _, _, line in log]
             failure = _opening_failure(target, error, lines)
-            return _reading(target, clock, failure), None
+            return Probe(_reading(target, clock, failure))
         opened = clock.monotonic() - began
+        begins_at = _begins_at([line for _, _, line in log])
         with container:
-            return _watch(target, clock, container, opened)
+            return _watch(target, clock, container, opened)._replace(begins_at=begins_at)
+
+
+def _begins_at(lines: list[str]) -> datetime | None:
+    """Read where a recording begins; its description stands in FFmpeg's log alone."""
+    for line in lines:
+        if line.startswith("SDP:") and (found := _RANGE.search(line)):
+            try:
+                return datetime.strptime(found[1], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - its own clock
+            except ValueError:
+                return None
+    return None
 
 
 def _address(target: StreamTarget) -> str:
@@ -140,12 +164,10 @@ def _opening_failure(target: StreamTarget, error: av.FFmpegError, lines: list[st
     return Failure(reached, StreamFault.MALFORMED, "the answer is not RTSP, or names no video")
 
 
-def _watch(
-    target: StreamTarget, clock: Clock, container: InputContainer, opened: float
-) -> tuple[StreamReading, NDArray[np.uint8] | None]:
+def _watch(target: StreamTarget, clock: Clock, container: InputContainer, opened: float) -> Probe:
     if not container.streams.video:
         no_video = Failure(StreamLayer.DESCRIBE, StreamFault.MALFORMED, "the stream has no video")
-        return _reading(target, clock, no_video), None
+        return Probe(_reading(target, clock, no_video))
     stream = container.streams.video[0]
     codec = stream.codec_context
     codec.thread_count = 1
@@ -172,7 +194,7 @@ def _watch(
             "open_seconds": round(opened, 3),
         }
     )
-    return reading, picture
+    return Probe(reading, picture)
 
 
 def _demux(

@@ -1,6 +1,7 @@
 """Which stream to probe: kept apart, so that naming one does not load a decoder."""
 
 import re
+from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -38,3 +39,22 @@ class StreamTarget(DeviceSettings):
         """Return the longest a probe takes by its own timeouts."""
         watching = max(self.window_seconds, self.key_frame_seconds)
         return self.open_seconds + watching + READS_UNTIL_GIVEN_UP * self.read_seconds + 1
+
+
+class PlaybackTarget(DeviceSettings):
+    """Which recording to play back and which live stream to hold against it.
+
+    `asked_at` is of the recorder's wall clock, `digits_at` as the address of the recording has it.
+    """
+
+    device_id: str
+    channel: int
+    asked_at: datetime
+    digits_at: datetime
+    recorded: StreamTarget
+    live: StreamTarget
+
+    @property
+    def bound_seconds(self) -> float:
+        """Return the longest both take by their own timeouts."""
+        return self.recorded.bound_seconds + self.live.bound_seconds

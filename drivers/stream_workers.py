@@ -1,4 +1,4 @@
-"""Worker processes for stream probes: hostile bytes are decoded where a crash costs little.
+"""Worker processes for all that is decoded: hostile bytes are decoded where a crash costs little.
 
 The parent speaks to `python -m drivers.stream_workers` in JSON behind a four-byte length, over
 the worker's standard input and output. Figures come back, pictures never.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import IO, Any, cast
 
@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from drivers.base import Clock
 from drivers.readings import AnyReading, Outage, PictureReading, Reading, Reason
-from drivers.stream_target import StreamTarget
+from drivers.stream_target import PlaybackTarget, StreamTarget
 
 PROBES_AT_ONCE = 4  # more falsify each other's figures on two weak cores
 PROBES_A_LIFE = 500
@@ -57,7 +57,16 @@ class StreamWorkers:
 
         Waits for a free place and starts only what can end before monotonic `deadline`.
         """
-        bound = min(target.bound_seconds, self._hard_bound_seconds)
+        return self._do(target, self._hard_bound_seconds, deadline)
+
+    def play_back(self, target: PlaybackTarget, deadline: float) -> list[Reading]:
+        """Return a PlaybackReading, or one Outage; waits as `probe` does."""
+        return self._do(target, 2 * self._hard_bound_seconds, deadline)
+
+    def _do(
+        self, target: StreamTarget | PlaybackTarget, hard_bound: float, deadline: float
+    ) -> list[Reading]:
+        bound = min(target.bound_seconds, hard_bound)
         place = self._take_place(deadline - bound)
         if place is None and not self._closed:
             return [self._outage(target, Reason.BUSY, "no stream worker came free in time")]
@@ -65,9 +74,9 @@ class StreamWorkers:
             return [self._outage(target, Reason.INTERNAL, "the stream workers are closed")]
         try:
             process = self._process_at(place)
-            answer = process.ask(target, self._hard_bound_seconds) if process else None
+            answer = process.ask(target, hard_bound) if process else None
         except _PastBoundError:
-            detail = f"the check passed its bound of {self._hard_bound_seconds:g} s; worker killed"
+            detail = f"the check passed its bound of {hard_bound:g} s; worker killed"
             return [self._outage(target, Reason.TIMEOUT, detail)]
         except OSError as error:
             return [self._outage(target, Reason.INTERNAL, f"no worker: {error.strerror}")]
@@ -126,7 +135,7 @@ class StreamWorkers:
                 process = self._processes[place] = _Process()
             return process
 
-    def _outage(self, target: StreamTarget, reason: Reason, detail: str) -> Outage:
+    def _outage(self, target: StreamTarget | PlaybackTarget, reason: Reason, detail: str) -> Outage:
         return Outage(
             device_id=target.device_id,
             observed_at=self._clock.now(),
@@ -164,11 +173,20 @@ class _Process:
         self._waiting: dict[int, queue.SimpleQueue[list[AnyReading] | None]] = {}
         threading.Thread(target=self._listen, name="stream-worker", daemon=True).start()
 
-    def ask(self, target: StreamTarget, bound_seconds: float) -> Sequence[AnyReading] | None:
-        """Probe in the worker; None if it died. Past the bound kills it and raises."""
+    def ask(
+        self, target: StreamTarget | PlaybackTarget, bound_seconds: float
+    ) -> Sequence[AnyReading] | None:
+        """Have it done in the worker; None if it died. Past the bound kills it and raises."""
         answers: queue.SimpleQueue[list[AnyReading] | None] = queue.SimpleQueue()
-        secret = target.password.get_secret_value()
-        fields = {**target.model_dump(), "password": secret}
+        task, fields = (
+            ("probe", _fields(target))
+            if isinstance(target, StreamTarget)
+            else (
+                "playback",
+                target.model_dump(mode="json")
+                | {"recorded": _fields(target.recorded), "live": _fields(target.live)},
+            )
+        )
         with self._lock:
             if self.dead:
                 return None
@@ -176,7 +194,7 @@ class _Process:
             number = next(self._numbers)
             self._waiting[number] = answers
             try:
-                _write(self._stdin, {"id": number, "target": fields})
+                _write(self._stdin, {"id": number, "task": task, "target": fields})
             except OSError:
                 return None
         try:
@@ -224,6 +242,10 @@ class _Process:
             self.end()
 
 
+def _fields(target: StreamTarget) -> dict[str, Any]:
+    return target.model_dump() | {"password": target.password.get_secret_value()}
+
+
 def _write(stream: IO[bytes], message: dict[str, Any]) -> None:
     body = json.dumps(message).encode()
     stream.write(len(body).to_bytes(4, "big") + body)
@@ -254,12 +276,18 @@ class _WorkerClock:
         time.sleep(seconds)
 
 
-def _probe(target: StreamTarget) -> list[Reading]:
-    # Imported in the worker alone: the agent's own process never loads a decoder.
+# Imported in the worker alone: the agent's own process never loads a decoder.
+def _play_back(fields: dict[str, Any]) -> list[Reading]:
+    from drivers.playback import play_back  # noqa: PLC0415
+
+    return [play_back(PlaybackTarget.model_validate(fields), _WorkerClock())]
+
+
+def _probe(fields: dict[str, Any]) -> list[Reading]:
     from drivers.image_quality import picture_features  # noqa: PLC0415
     from drivers.stream import probe_stream  # noqa: PLC0415
 
-    reading, picture = probe_stream(target, _WorkerClock())
+    reading, picture, _ = probe_stream(StreamTarget.model_validate(fields), _WorkerClock())
     if picture is None:
         return [reading]
     features = picture_features(picture).model_dump()
@@ -267,6 +295,12 @@ def _probe(target: StreamTarget) -> list[Reading]:
         PictureReading(device_id=reading.device_id, observed_at=reading.observed_at, **features),
         reading,
     ]
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], list[Reading]]] = {
+    "probe": _probe,
+    "playback": _play_back,
+}
 
 
 def main() -> None:
@@ -282,15 +316,17 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     lock = threading.Lock()
 
-    def serve(number: int, fields: dict[str, Any]) -> None:
-        target = StreamTarget.model_validate(fields)
+    def serve(number: int, task: str, fields: dict[str, Any]) -> None:
         try:
-            readings = _probe(target)
+            readings = TASKS[task](fields)
         except Exception as error:  # noqa: BLE001 - one probe's surprise is not the next one's
             detail = f"the check failed: {type(error).__name__}"  # its text may hold the login
             now = datetime.now(UTC)
             outage = Outage(
-                device_id=target.device_id, observed_at=now, reason=Reason.INTERNAL, detail=detail
+                device_id=fields["device_id"],
+                observed_at=now,
+                reason=Reason.INTERNAL,
+                detail=detail,
             )
             readings = [outage]
         with lock:
@@ -300,7 +336,8 @@ def main() -> None:
             )
 
     while (message := _read(sys.stdin.buffer)) is not None:
-        threading.Thread(target=serve, args=(message["id"], message["target"])).start()
+        task = (message["id"], message["task"], message["target"])
+        threading.Thread(target=serve, args=task).start()
     os._exit(0)  # a hung probe must not hold a worker whose parent has gone
 
 

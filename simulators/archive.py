@@ -49,6 +49,10 @@ class SimulatedChannel:
         end = start + DAY - timedelta(seconds=1)
         return any(clip.end > start for clip in self.held(start, end, now))
 
+    def plays(self, instant: datetime, now: datetime) -> bool:
+        """Tell whether an instant was recorded, so that it can be played."""
+        return any(clip.start <= instant < clip.end for clip in self.held(instant, instant, now))
+
     def held(self, start: datetime, end: datetime, now: datetime) -> Iterator[Clip]:
         """Give the clips that touch the span, oldest first."""
         if self.clips is not None:

@@ -89,6 +89,11 @@ class HttpRecorder(ABC):
     def set_up(self) -> None:
         """Give it what is this maker's own."""
 
+    def plays(self, number: int, instant: datetime) -> bool:
+        """Tell whether a channel recorded an instant of the recorder's wall clock."""
+        now = self.wall_clock()
+        return any(each.plays(instant, now) for each in self.channels if each.number == number)
+
     @property
     def has_own_login(self) -> bool:
         """Tell whether logins are inside the questions, not in front of them."""

@@ -3,31 +3,34 @@
 import contextlib
 import hashlib
 import re
-import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from io import BufferedReader
 from typing import NamedTuple
 
+from simulators.past_scenes import as_it_was
 from simulators.rtp import (
     CLOCK_HZ,
-    Payload,
     damaged,
     packetise,
-    rtp_packet,
     session_description,
 )
 from simulators.rtsp_channel import Faults, SimulatedChannel
-from simulators.scenes import Clip, encode
+from simulators.rtsp_client import Client, Coded
+from simulators.rtsp_paths import read_address
+from simulators.scenes import SCENES
 from simulators.truth import Truth
+from simulators.video import Clip, Codec, encode
 
 REALM = "4d5a90000300000004000000"  # recorders use a hex string
-PATH = re.compile(r"/Streaming/Channels/(\d+)0([12])(?:[/?]|$)")
 STATUS = {
     200: "OK",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Stream Not Found",
     453: "Not Enough Bandwidth",
     454: "Session Not Found",
@@ -36,7 +39,11 @@ STATUS = {
     503: "Service Unavailable",
 }
 METHODS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER")
-SLOW_CLIENT_BYTES = 4_000_000
+FPS = 25
+# Of a recording so much is coded as is looked at, and played over and over until its end.
+PAST_FRAMES = 50
+
+Holds = Callable[[int, datetime], bool]
 
 
 class Login(NamedTuple):
@@ -55,58 +62,11 @@ class Login(NamedTuple):
         return hashlib.md5(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
 
 
-class _Client:
-    """One connection: its session's RTP state, and what could not be sent yet."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.channel: SimulatedChannel | None = None
-        self.sub = True
-        self.session = f"{secrets.randbelow(10**9):09d}"
-        self.nonce = secrets.token_hex(16)
-        self.interleaved = 0
-        self.set_up = False
-        self.playing = False
-        self.frames_sent = 0
-        self.clip: Clip | None = None
-        self._sequence = secrets.randbelow(1 << 16)
-        self._offset = secrets.randbelow(1 << 32)
-        self._ssrc = secrets.randbelow(1 << 32)
-        self._backlog = bytearray()
-        self._lock = threading.Lock()
-
-    def send(self, data: bytes) -> bool:
-        """Queue and send without waiting; False when the peer is gone or far too slow."""
-        with self._lock:
-            self._backlog += data
-            try:
-                sent = self.connection.send(self._backlog, socket.MSG_DONTWAIT)
-                del self._backlog[:sent]
-            except BlockingIOError:
-                return len(self._backlog) < SLOW_CLIENT_BYTES
-            except OSError:
-                return False
-            return True
-
-    def send_frame(self, payloads: list[Payload], media_time: int) -> bool:
-        """Send one coded frame as interleaved RTP (RFC 2326 section 10.12)."""
-        wire = bytearray()
-        for payload, marker in payloads:
-            packet = rtp_packet(
-                payload,
-                marker=marker,
-                sequence=self._sequence,
-                timestamp=self._offset + media_time,
-                ssrc=self._ssrc,
-            )
-            self._sequence += 1
-            wire += b"$" + bytes([self.interleaved]) + len(packet).to_bytes(2, "big") + packet
-        self.frames_sent += 1
-        return self.send(bytes(wire))
-
-
 class RtspSimulator:
-    """Channels 1..n at `/Streaming/Channels/{n}01` (main) and `{n}02` (sub), digest login."""
+    """Channels 1..n of a recorder, live and recorded, by the addresses of both makers.
+
+    `holds` says whether a channel has a recording of an instant; one playback at a time.
+    """
 
     def __init__(
         self,
@@ -118,17 +78,20 @@ class RtspSimulator:
         channels: int = 4,
         main_size: tuple[int, int] = (1920, 1080),
         main_kbps: int = 4000,
+        main_gop: int = 50,
         scene: str = "gate",
+        holds: Holds = lambda _channel, _instant: False,
     ) -> None:
-        self._truth = truth
+        self.truth = truth
         self._user = user
         self.password = password
-        self._main = (*main_size, 50, main_kbps)
+        self._main = (*main_size, main_gop, main_kbps)
         self._sub = (640, 360, 25, 600)
         self._channels = {n: SimulatedChannel(n, truth, scene) for n in range(1, channels + 1)}
-        self._clips: dict[tuple[str, bool], tuple[Clip, list[list[Payload]]]] = {}
+        self._holds = holds
+        self._clips: dict[tuple[str, bool, Codec], Coded] = {}
         self._clip_lock = threading.Lock()
-        self._clients: set[_Client] = set()
+        self._clients: set[Client] = set()
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
@@ -136,7 +99,7 @@ class RtspSimulator:
 
     def start(self) -> None:
         """Code the first sub-stream clip, then listen and run the loops."""
-        self._media(next(iter(self._channels.values())).scene, sub=True)
+        self._media(next(iter(self._channels.values())), sub=True)
         for work in (self._accept, self._pace):
             thread = threading.Thread(target=work, name=f"sim-rtsp{work.__name__}", daemon=True)
             thread.start()
@@ -161,13 +124,21 @@ class RtspSimulator:
         """Return the address of a stream, without a login."""
         return f"rtsp://127.0.0.1:{self.port}/Streaming/Channels/{number}0{2 if sub else 1}"
 
-    def _media(self, scene: str, *, sub: bool) -> tuple[Clip, list[list[Payload]]]:
+    def _media(self, channel: SimulatedChannel, *, sub: bool) -> Coded:
+        key = (channel.scene, sub, channel.codec)
         with self._clip_lock:
-            if (scene, sub) not in self._clips:
+            if key not in self._clips:
                 width, height, gop, kbps = self._sub if sub else self._main
-                clip = encode(scene, width, height, gop_frames=gop, kbps=kbps)
-                self._clips[scene, sub] = (clip, [packetise(frame) for frame in clip.frames])
-            return self._clips[scene, sub]
+                draw = SCENES[channel.scene]
+                clip = encode(draw, width, height, gop_frames=gop, kbps=kbps, codec=channel.codec)
+                self._clips[key] = _packed(clip)
+            return self._clips[key]
+
+    def _past(self, channel: SimulatedChannel, start: datetime) -> Coded:
+        width, height, gop, kbps = self._sub
+        draw = as_it_was(channel.scene, start, FPS)
+        size = {"gop_frames": gop, "kbps": kbps, "frames": PAST_FRAMES}
+        return _packed(encode(draw, width, height, codec=channel.codec, **size))
 
     def _accept(self) -> None:
         while not self._stop.is_set():
@@ -176,34 +147,40 @@ class RtspSimulator:
             except OSError:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = _Client(connection)
+            client = Client(connection)
             self._clients.add(client)
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: Client) -> None:
         self._clients.discard(client)
         if client.playing and client.channel is not None:
             client.playing = False
-            self._truth.record(f"channel-{client.channel.number}", "session_ended")
+            self.truth.record(f"channel-{client.channel.number}", "session_ended")
         with contextlib.suppress(OSError):
             client.connection.shutdown(socket.SHUT_RDWR)
         client.connection.close()
 
     def _pace(self) -> None:
         start, frame = time.monotonic(), 0
-        fps = 25
-        while not self._stop.wait(max(0.0, start + frame / fps - time.monotonic())):
+        while not self._stop.wait(max(0.0, start + frame / FPS - time.monotonic())):
             for client in [c for c in list(self._clients) if c.playing]:
                 if not self._send(client, frame):
                     self._drop(client)
             frame += 1
 
-    def _send(self, client: _Client, frame: int) -> bool:
+    def _send(self, client: Client, frame: int) -> bool:
         channel = client.channel
         if channel is None or channel.faults.stalled or channel.faults.silent_after == "play":
             return True
         faults = channel.faults
-        clip, payloads = self._media(channel.scene, sub=client.sub)
+        asked, recorded = client.asked, client.recorded
+        if recorded is not None and asked.start is not None:
+            frame = client.frames_sent
+            if faults.spoilt.get(asked.start.date()) == "silent":
+                return True
+            if asked.end and asked.start + timedelta(seconds=frame / FPS) >= asked.end:
+                return False
+        clip, payloads = recorded or self._media(channel, sub=asked.sub)
         index = frame % len(payloads)
         key = index % clip.gop_frames == 0
         if (faults.without_key_frames and key) or index % faults.every:
@@ -217,7 +194,7 @@ class RtspSimulator:
             sent = [(damaged(payload, frame), marker) for payload, marker in sent]
         return client.send_frame(sent, frame * step)
 
-    def _serve(self, client: _Client) -> None:
+    def _serve(self, client: Client) -> None:
         reader = client.connection.makefile("rb")
         try:
             while not self._stop.is_set():
@@ -231,10 +208,10 @@ class RtspSimulator:
             with contextlib.suppress(OSError):
                 reader.close()
 
-    def _answer(self, client: _Client, method: str, uri: str, headers: dict[str, str]) -> bool:
+    def _answer(self, client: Client, method: str, uri: str, headers: dict[str, str]) -> bool:
         """Answer one request; False hangs up."""
-        found = PATH.search(uri)
-        channel = self._channels.get(int(found[1])) if found else None
+        asked = read_address(uri)
+        channel = self._channels.get(asked.channel) if asked else None
         channel = channel or client.channel
         faults = channel.faults if channel else Faults()
         if faults.silent_after == "request":
@@ -243,20 +220,11 @@ class RtspSimulator:
             return True
         if faults.garbled:
             return client.send(b"\x00\x01 this is not the protocol you are looking for\r\n\r\n")
-        if found:
-            client.sub = found[2] == "2"
-        if method == "OPTIONS":
-            status, extra, body = 200, [f"Public: {', '.join(METHODS)}"], ""
-        elif method not in METHODS:
-            status, extra, body = 501, [], ""
-        elif not self._login_holds(client, method, headers, channel):
-            challenge = f'Digest realm="{REALM}", nonce="{client.nonce}", stale="FALSE"'
-            challenge = f'Basic realm="{REALM}"' if faults.basic else challenge
-            status, extra, body = 401, [f"WWW-Authenticate: {challenge}"], ""
-        elif channel is None:
-            status, extra, body = 404, [], ""
-        else:
-            status, extra, body = self._session(client, method, headers, channel)
+        if asked and method == "DESCRIBE":
+            client.asked = asked
+        status, extra, body = self._reply(client, method, headers, channel)
+        if method == "TEARDOWN" and faults.mute_teardown:
+            return False
         lines = [f"RTSP/1.0 {status} {STATUS.get(status, 'Error')}"]
         lines += [f"CSeq: {headers.get('cseq', '0')}", *extra]
         if body:
@@ -265,22 +233,44 @@ class RtspSimulator:
         if not client.send(("\r\n".join(lines) + "\r\n\r\n" + body).encode()):
             return False
         if status == 200 and method == "PLAY" and channel is not None:
-            self._truth.record(f"channel-{channel.number}", "session_started")
+            started = "playback_started" if client.recorded else "session_started"
+            self.truth.record(f"channel-{channel.number}", started)
             client.playing = True
         return method != "TEARDOWN"
 
+    def _reply(
+        self,
+        client: Client,
+        method: str,
+        headers: dict[str, str],
+        channel: SimulatedChannel | None,
+    ) -> tuple[int, list[str], str]:
+        """Return status, header lines and body; a login is asked for before anything is said."""
+        if method == "OPTIONS":
+            return 200, [f"Public: {', '.join(METHODS)}"], ""
+        if method not in METHODS:
+            return 501, [], ""
+        if not self._login_holds(client, method, headers, channel):
+            challenge = f'Digest realm="{REALM}", nonce="{client.nonce}", stale="FALSE"'
+            if channel is not None and channel.faults.basic:
+                challenge = f'Basic realm="{REALM}"'
+            return 401, [f"WWW-Authenticate: {challenge}"], ""
+        if channel is None:
+            return 404, [], ""
+        return self._session(client, method, headers, channel)
+
     def _session(
-        self, client: _Client, method: str, headers: dict[str, str], channel: SimulatedChannel
+        self, client: Client, method: str, headers: dict[str, str], channel: SimulatedChannel
     ) -> tuple[int, list[str], str]:
         if channel.faults.refusal:
-            self._truth.record(
-                f"channel-{channel.number}", "refused", status=channel.faults.refusal
-            )
+            self.truth.record(f"channel-{channel.number}", "refused", status=channel.faults.refusal)
             return channel.faults.refusal, [], ""
         session = f"Session: {client.session};timeout=60"
         if method == "DESCRIBE":
             client.channel = channel
-            clip, _ = self._media(channel.scene, sub=client.sub)
+            if client.asked.start is not None:
+                return self._describe_past(client, channel, client.asked.start)
+            clip, _ = self._media(channel, sub=client.asked.sub)
             return 200, [], session_description(clip)
         if method == "SETUP":
             transport = headers.get("transport", "")
@@ -292,9 +282,29 @@ class RtspSimulator:
             return 200, [session, f"Transport: {transport}"], ""
         return (200 if client.set_up else 454), [session], ""
 
+    def _describe_past(
+        self, client: Client, channel: SimulatedChannel, start: datetime
+    ) -> tuple[int, list[str], str]:
+        faults, name = channel.faults, f"channel-{channel.number}"
+        self.truth.record(name, "playback_asked", start=start.isoformat())
+        if any(one.recorded for one in self._clients if one is not client):
+            return 453, [], ""
+        if faults.forbids_playback:
+            return 403, [], ""
+        if not self._holds(channel.number, start) or faults.spoilt.get(start.date()) == "refused":
+            return 404, [], ""
+        if faults.returns_live:
+            clip, _ = self._media(channel, sub=client.asked.sub)
+            return 200, [], session_description(clip)
+        shown = start + timedelta(seconds=faults.late_seconds)
+        client.recorded = self._past(channel, shown)
+        span = (shown, client.asked.end or shown) if client.asked.tells_span else None
+        sdp = session_description(client.recorded[0], control="trackID=video", span=span)
+        return 200, [], sdp
+
     def _login_holds(
         self,
-        client: _Client,
+        client: Client,
         method: str,
         headers: dict[str, str],
         channel: SimulatedChannel | None,
@@ -303,7 +313,7 @@ class RtspSimulator:
         if given is None:
             return False
         if given.startswith("Basic"):
-            self._truth.record("recorder", "password_in_the_clear")
+            self.truth.record("recorder", "password_in_the_clear")
         parts = dict(re.findall(r'(\w+)="?([^",]*)"?', given))
         qop = ":".join(parts.get(k, "") for k in ("nc", "cnonce", "qop")) if "qop" in parts else ""
         login = Login(self._user, self.password, REALM, client.nonce)
@@ -311,9 +321,13 @@ class RtspSimulator:
         right = parts.get("response") == wanted and parts.get("username") == self._user
         if not right or (channel is not None and channel.faults.refusal == 401):
             name = f"channel-{channel.number}" if channel else "recorder"
-            self._truth.record(name, "login_refused", method=method)
+            self.truth.record(name, "login_refused", method=method)
             return False
         return True
+
+
+def _packed(clip: Clip) -> Coded:
+    return clip, [packetise(frame, clip.codec) for frame in clip.frames]
 
 
 def _read_request(reader: BufferedReader) -> tuple[str, str, dict[str, str]] | None:

@@ -1,9 +1,11 @@
 """One input of a simulated recorder, as its streams show it, and everything that can go wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 from simulators.truth import Truth
+from simulators.video import Codec
 
 Stage = Literal["request", "describe", "play"]
 
@@ -22,6 +24,13 @@ class Faults:
     clock_step: int | None = None
     corrupt: bool = False
     basic: bool = False
+    # Of playback: days that are listed and do not play, and how; answering with the live picture,
+    # or with another time than was asked for; no right to play back.
+    spoilt: dict[date, Literal["refused", "silent"]] = field(default_factory=dict)
+    returns_live: bool = False
+    late_seconds: float = 0.0
+    forbids_playback: bool = False
+    mute_teardown: bool = False
 
 
 class SimulatedChannel:
@@ -31,7 +40,13 @@ class SimulatedChannel:
         self.number = number
         self.scene = scene
         self.faults = Faults()
+        self.codec: Codec = "h264"
         self._truth = truth
+
+    def set_codec(self, codec: Codec) -> None:
+        """Code from now on in this."""
+        self.codec = codec
+        self._note("codec", codec=codec)
 
     def set_scene(self, scene: str) -> None:
         """Look at something else from now on."""
@@ -96,6 +111,31 @@ class SimulatedChannel:
         """Ask for Basic logins, as a cheap camera or somebody in between would."""
         self.faults.basic = True
         self._note("ask_in_the_clear")
+
+    def spoil(self, day: date, how: Literal["refused", "silent"] = "refused") -> None:
+        """List a day and do not play it: refuse, or accept and send nothing."""
+        self.faults.spoilt[day] = how
+        self._note("spoil", day=day.isoformat(), how=how)
+
+    def play_live(self) -> None:
+        """Answer whoever asks for a recording with the live picture."""
+        self.faults.returns_live = True
+        self._note("play_live")
+
+    def play_late(self, seconds: float) -> None:
+        """Play what was recorded so much later than was asked for."""
+        self.faults.late_seconds = seconds
+        self._note("play_late", seconds=seconds)
+
+    def forbid_playback(self) -> None:
+        """Let this account see the live picture only."""
+        self.faults.forbids_playback = True
+        self._note("forbid_playback")
+
+    def hang_up_on_teardown(self) -> None:
+        """End without a word when a session is ended."""
+        self.faults.mute_teardown = True
+        self._note("hang_up_on_teardown")
 
     def restore(self) -> None:
         """Undo every fault; the scene stays."""

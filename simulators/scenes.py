@@ -1,31 +1,13 @@
-"""Scenes drawn by code and their H.264 clips: what simulated cameras look at."""
+"""Scenes drawn by code: what simulated cameras look at."""
 
 from collections.abc import Callable
-from fractions import Fraction
-from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
-
-SPS, PPS = 7, 8  # nal_unit_type, ITU-T H.264 table 7-1
-
-
-class Clip(NamedTuple):
-    """A loop of coded frames: each a list of NAL units without start codes, the first an IDR."""
-
-    frames: tuple[tuple[bytes, ...], ...]
-    sps: bytes
-    pps: bytes
-    fps: int
-    gop_frames: int
-
-    def annex_b(self) -> bytes:
-        """Return the loop as a raw stream with start codes (ITU-T H.264 annex B)."""
-        return b"".join(b"\x00\x00\x00\x01" + nal for frame in self.frames for nal in frame)
+Draw = Callable[[int, int, int], Picture]  # which frame, width, height
 
 
 def _gradient(height: int, width: int, top: int, bottom: int) -> Picture:
@@ -118,7 +100,7 @@ def low_contrast(index: int, width: int, height: int) -> Picture:
     return cv2.convertScaleAbs(gate(index, width, height), alpha=0.12, beta=125).astype(np.uint8)
 
 
-SCENES: dict[str, Callable[[int, int, int], Picture]] = {
+SCENES: dict[str, Draw] = {
     "gate": gate,
     "corridor": corridor,
     "black": black,
@@ -127,34 +109,3 @@ SCENES: dict[str, Callable[[int, int, int], Picture]] = {
     "dark": dark,
     "low_contrast": low_contrast,
 }
-
-
-def encode(
-    scene: str, width: int, height: int, *, fps: int = 25, gop_frames: int = 25, kbps: int = 600
-) -> Clip:
-    """Draw and code two seconds of a scene: closed GOPs, no B frames, so that it can loop."""
-    encoder = av.VideoCodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.framerate, encoder.gop_size = Fraction(fps), gop_frames
-    encoder.bit_rate = kbps * 1000
-    encoder.options = {
-        "preset": "ultrafast",
-        "tune": "zerolatency",
-        "sc_threshold": "0",
-        "threads": "1",
-    }
-    packets = []
-    for index in range(2 * fps):
-        picture = SCENES[scene](index, width, height)
-        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-        frame.pts = index
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    frames = tuple(_nal_units(bytes(packet)) for packet in packets)
-    heads = {nal[0] & 0x1F: nal for nal in frames[0]}
-    return Clip(frames, heads[SPS], heads[PPS], fps, gop_frames)
-
-
-def _nal_units(annex_b: bytes) -> tuple[bytes, ...]:
-    units = annex_b.replace(b"\x00\x00\x00\x01", b"\x00\x00\x01").split(b"\x00\x00\x01")
-    return tuple(unit for unit in units if unit)

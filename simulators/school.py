@@ -36,7 +36,6 @@ class School:
         self._scenario = scenario
         self._alarm = ModbusSimulator(directory / "alarm", truth, baud=ALARM_BAUD)
         self._reader = Pn532Simulator(directory / "reader", truth)
-        self._cameras = RtspSimulator(truth, user=USER, password=PASSWORD, channels=channels)
         self._nvr = HikvisionSimulator(
             truth,
             user=USER,
@@ -45,6 +44,9 @@ class School:
                 SimulatedChannel(number, f"Camera {number:02}", depth_days=count)
                 for number, count in days.items()
             ],
+        )
+        self._cameras = RtspSimulator(
+            truth, user=USER, password=PASSWORD, channels=channels, holds=self._nvr.plays
         )
         self.words = {
             "DIR": str(directory),

@@ -63,6 +63,18 @@ def verbs(
     def link(_args: Args, _who: str) -> dict[str, Any]:
         return county().model_dump()
 
+    return {
+        "county": link,
+        **_of_recorders(recorders),
+        "reload": reload,
+        "alarm-reset": reset,
+        "alarm-test-start": start_test,
+        "alarm-test-end": end_test,
+        "status": status,
+    }
+
+
+def _of_recorders(recorders: Callable[[], Mapping[str, RecorderPart]]) -> Mapping[str, Verb]:
     def recorder(args: Args) -> RecorderPart:
         name = str(args.get("recorder", ""))
         found = recorders().get(name)
@@ -77,15 +89,20 @@ def verbs(
         recorder(args).retry_login(who)
         return {}
 
+    def prove(args: Args, who: str) -> dict[str, Any]:
+        part, channel = recorder(args), str(args.get("channel", ""))
+        try:
+            before = part.played(channel)
+            if args.get("again"):
+                part.prove(channel, who)
+        except KeyError:
+            raise CommandError("recorder.no_such_channel", channel=channel) from None
+        return dict(before)
+
     return {
-        "county": link,
         "recorder-show": show_recorder,
         "recorder-retry": retry_recorder,
-        "reload": reload,
-        "alarm-reset": reset,
-        "alarm-test-start": start_test,
-        "alarm-test-end": end_test,
-        "status": status,
+        "recorder-prove": prove,
     }
 
 

@@ -138,16 +138,19 @@ class CameraEventData(EventData):
 
 
 class RecordingEventData(EventData):
-    """The retention verdict of a channel changed, or days that were held have gone."""
+    """The retention verdict of a channel changed, days have gone, or one does not play."""
 
     kind = "recording"
-    what: Literal["changed", "lost"] = "changed"
+    what: Literal["changed", "lost", "unproven"] = "changed"
     channel: str
     word: Literal["met", "claimed", "growing", "short", "unknown"]
     verdict: Verdict
     causes: tuple[Cause, ...] = ()
     lost_days: tuple[date, ...] = Field(
         default=(), description="with `lost`: days inside the target, by the recorder's calendar"
+    )
+    day: date | None = Field(
+        default=None, description="with `unproven`: the day whose playback failed, again"
     )
 
 

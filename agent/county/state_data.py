@@ -124,6 +124,10 @@ class RecordingState(StateData):
     met_on: date | None = Field(
         default=None, description="with `growing`: the day on which the target will be reached"
     )
+    proven_days: Count = Field(
+        default="unknown", description="how far back a recording was last played and looked at"
+    )
+    proven_on: date | None = Field(default=None, description="the day of that proof")
 
 
 class PoliceLinkState(StateData):

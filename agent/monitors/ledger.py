@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import structlog
 from pydantic import AwareDatetime, Field, ValidationError
 
+from agent.monitors.proof import Proof
 from drivers.readings import Frozen, Grade, RecordedDay, RecordedDaysReading, Unknown
 
 KEPT = timedelta(days=400)
@@ -35,6 +36,7 @@ class ChannelLedger(Frozen):
 
     until: date | None = None
     days: Mapping[date, LedgerDay] = Field(default_factory=dict)
+    proof: Proof = Proof()
 
 
 class RecorderLedger(Frozen):
@@ -82,9 +84,11 @@ def merged(
             lost=not told.present and ((gone and not weaker) or (known is not None and known.lost)),
         )
     oldest = until - KEPT
-    ledger = ChannelLedger(
-        until=max(until, ledger.until or until),
-        days={day: days[day] for day in sorted(days) if day >= oldest},
+    ledger = ledger.model_copy(
+        update={
+            "until": max(until, ledger.until or until),
+            "days": {day: days[day] for day in sorted(days) if day >= oldest},
+        }
     )
     return ledger, sorted(lost)
 
@@ -155,6 +159,10 @@ class Ledgers:
     def surveyed_until(self, recorder: str, number: int) -> date | None:
         """Return the last day a survey of a channel came to."""
         return self.channel(recorder, number).until
+
+    def proof(self, recorder: str, number: int) -> Proof:
+        """Return what playback has proven of a channel."""
+        return self.channel(recorder, number).proof
 
     def take_unsaved(self) -> Mapping[str, str]:
         """Return what has changed since it was last asked for, as named facts to be stored."""

@@ -16,6 +16,7 @@ from agent.monitors.depth import (
     short_cause,
 )
 from agent.monitors.ledger import ChannelLedger, LedgerDay
+from agent.monitors.proof import proof_causes
 from agent.monitors.recorder_words import clock_cause
 from agent.policy import RetentionPolicy
 from drivers.readings import Reason, RecordPolicyReading, Unknown
@@ -74,8 +75,12 @@ def judge_channel(
 
     ledger, until = evidence.ledger, evidence.ledger.until
     seen = [day.seen_at for day in ledger.days.values() if fresh(day)]
+    told = [*_set_up_causes(evidence.set_up, target), *proof_causes(ledger.proof)]
     if until is None or not seen:
-        return Judgement("unknown", Verdict.UNKNOWN, (_stale(evidence, wall),))
+        verdict = worst([Verdict.UNKNOWN, *(one for one, _ in told)])
+        return Judgement(
+            "unknown", verdict, (_stale(evidence, wall), *(cause for _, cause in told))
+        )
     days = {
         at: day
         for at, day in evidence.believed.items()
@@ -107,7 +112,6 @@ def judge_channel(
     if found.unknown and found.grade != "C" and evidence.refused is not None:
         causes.append(missing(evidence.refused))
     verdict = worst([_VERDICTS[word], Verdict.WARN]) if causes else _VERDICTS[word]
-    told = _set_up_causes(evidence.set_up, target)
     verdict = worst([verdict, *(one for one, _ in told)])
     causes += [cause for _, cause in told]
     return Judgement(word, verdict, tuple(causes), found, sampled, until, max(seen), met_on)

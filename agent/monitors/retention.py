@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agent.county.contract import Event, State
@@ -11,6 +12,7 @@ from agent.county.state_data import RecordingState
 from agent.monitors import Instant
 from agent.monitors.depth import RecordingWord
 from agent.monitors.ledger import ChannelLedger, Ledgers, merged, overwritten
+from agent.monitors.proof import proof_after
 from agent.monitors.recorder_watch import RecorderWatch
 from agent.monitors.recorder_words import channel_cause
 from agent.monitors.recording import Evidence, Judgement, judge_channel
@@ -19,6 +21,7 @@ from agent.policy import Channel, RetentionPolicy
 from drivers.readings import (
     ChannelReading,
     Outage,
+    PlaybackReading,
     Reading,
     RecordedDaysReading,
     RecorderReading,
@@ -30,6 +33,9 @@ from drivers.readings import (
 DAY = timedelta(days=1)
 # A clock that is moved by more than this has jumped; less is drift that was put right.
 JUMP_SECONDS = 60.0
+
+_OfAChannel = ChannelReading | RecordedDaysReading | RecordPolicyReading | PlaybackReading
+_OF_A_CHANNEL = (ChannelReading, RecordedDaysReading, RecordPolicyReading, PlaybackReading)
 
 
 @dataclass
@@ -99,16 +105,10 @@ class RetentionMonitor:
             return [*recorder.heard(now), *self._words(watched, now)]
         if isinstance(reading, StorageReading):
             self._take_disks(recorder, reading)
-        if isinstance(reading, ChannelReading | RecordedDaysReading | RecordPolicyReading):
+        if isinstance(reading, _OF_A_CHANNEL):
             recorder.still_there(now)
             channel = self._channels.get((reading.device_id, reading.channel))
-            if channel is not None and isinstance(reading, ChannelReading):
-                channel.state = reading
-            elif channel is not None and isinstance(reading, RecordPolicyReading):
-                channel.set_up = reading
-                return self._words([channel], now)
-            elif channel is not None and isinstance(reading, RecordedDaysReading):
-                return self._take_days(channel, reading, now)
+            return [] if channel is None else self._take(channel, reading, now)
         return []
 
     def tick(self, now: Instant) -> Sequence[Event]:
@@ -143,6 +143,33 @@ class RetentionMonitor:
 
     # -- evidence
 
+    def _take(self, each: _Channel, reading: _OfAChannel, now: Instant) -> list[Event]:
+        match reading:
+            case ChannelReading():
+                each.state = reading
+            case RecordPolicyReading():
+                each.set_up = reading
+                return self._words([each], now)
+            case RecordedDaysReading():
+                return self._take_days(each, reading, now)
+            case PlaybackReading():
+                return self._take_playback(each, reading, now)
+        return []
+
+    def _take_playback(self, each: _Channel, reading: PlaybackReading, now: Instant) -> list[Event]:
+        """Note what a playback showed; what failed again is told, once."""
+        ledger = self._ledgers.channel(*each.key)
+        proof = proof_after(
+            ledger.proof, reading, self._yesterday(each.recorder, reading.observed_at)
+        )
+        if proof == ledger.proof:
+            return []
+        self._ledgers.put_channel(*each.key, ledger.model_copy(update={"proof": proof}))
+        events = self._words([each], now)
+        if proof.sure and not ledger.proof.sure and proof.failed is not None:
+            events.append(self._told(each, "unproven", now, day=proof.failed.day))
+        return events
+
     def _take_disks(self, recorder: RecorderWatch, reading: StorageReading) -> None:
         known = self._ledgers.recorder(recorder.id).disks
         recorder.stores(reading.volumes, known)
@@ -172,18 +199,27 @@ class RetentionMonitor:
         self._ledgers.put_channel(*each.key, ledger)
         events = self._words([each], now)
         if lost:
-            events.append(self._lost(each, lost, now))
+            events.append(self._told(each, "lost", now, lost_days=tuple(lost)))
         return events
 
-    def _lost(self, each: _Channel, lost: Sequence[date], now: Instant) -> Event:
+    def _told(
+        self,
+        each: _Channel,
+        what: Literal["changed", "lost", "unproven"],
+        now: Instant,
+        *,
+        lost_days: tuple[date, ...] = (),
+        day: date | None = None,
+    ) -> Event:
         judged = self._judge(each, now)
         data = RecordingEventData(
-            what="lost",
+            what=what,
             channel=each.channel.id,
             word=judged.word,
             verdict=judged.verdict,
             causes=judged.causes,
-            lost_days=tuple(lost),
+            lost_days=lost_days,
+            day=day,
         )
         return Event(subject=each.channel.id, time=now.wall, data=data)
 
@@ -257,18 +293,13 @@ class RetentionMonitor:
             if judged.word == each.word:
                 continue
             each.word = judged.word
-            data = RecordingEventData(
-                channel=each.channel.id,
-                word=judged.word,
-                verdict=judged.verdict,
-                causes=judged.causes,
-            )
-            events.append(Event(subject=each.channel.id, time=now.wall, data=data))
+            events.append(self._told(each, "changed", now))
         return events
 
     def _channel_state(self, each: _Channel, now: Instant) -> State:
         judged = self._judge(each, now)
         found, sampled, causes = judged.found, judged.sampled, judged.causes
+        proof = self._ledgers.proof(*each.key)
         if each.state is not None and each.recorder.lost is None:
             broken = channel_cause(each.channel, each.state)
             causes = causes if broken is None else (*causes, broken)
@@ -291,8 +322,14 @@ class RetentionMonitor:
             if sampled is None or sampled.covered_ratio is None
             else sampled.covered_ratio,
             met_on=judged.met_on,
+            proven_days=_or_unknown(proof.proven_days),
+            proven_on=None if proof.at is None else proof.at.astimezone(self._zone).date(),
         )
         return State(id=each.channel.id, data=data)
+
+
+def _or_unknown(days: int | None) -> int | Literal["unknown"]:
+    return "unknown" if days is None else days
 
 
 def _only_oldest(ledger: ChannelLedger, lost: Sequence[date]) -> bool:

@@ -246,6 +246,7 @@ SENTENCES = {
     "event.camera.fault": "camera fault: {camera} ({verdict})",
     "event.camera.cleared": "camera fault cleared: {camera}",
     "event.recording.changed": "retention changed: {channel}, {word} ({verdict})",
+    "event.recording.unproven": "a recording does not prove itself: {channel}, {day}; {word} ({verdict})",
     "event.recording.lost": "recordings that were held are gone: {channel}, {lost_days}; {word} ({verdict})",
     "event.agent.started": "the agent has started",
     "event.agent.reloaded": "new settings are in force",
@@ -273,7 +274,7 @@ SENTENCES = {
     ),
     "state.recording": (
         "[{verdict}] recording {id}: {word}, {depth_days_lower} to {depth_days_upper} days held "
-        "of {retention_min_days}"
+        "of {retention_min_days}, {proven_days} proven by playback"
     ),
     "state.police-link": "[{verdict}] police link of {id}: registered {registered}, with {server} as {device_id}",
     "state.camera": "[{verdict}] camera {id}: online {online}, got to {layer}, picture {picture}",

@@ -235,6 +235,7 @@ SENTENCES = {
     "event.camera.fault": "摄像机异常：{camera}（{verdict}）",
     "event.camera.cleared": "摄像机恢复：{camera}",
     "event.recording.changed": "录像保存情况变化：{channel}，{word}（{verdict}）",
+    "event.recording.unproven": "录像未能通过回放证实：{channel}，{day}；{word}（{verdict}）",
     "event.recording.lost": "原有录像已消失：{channel}，{lost_days}；{word}（{verdict}）",
     "event.agent.started": "程序已启动",
     "event.agent.reloaded": "新设置已生效",
@@ -264,7 +265,7 @@ SENTENCES = {
     ),
     "state.recording": (
         "[{verdict}] 录像 {id}：{word}，已存 {depth_days_lower} 至 {depth_days_upper} 天，"
-        "要求 {retention_min_days} 天"
+        "要求 {retention_min_days} 天，回放证实 {proven_days} 天"
     ),
     "state.police-link": "[{verdict}] 公安联网 {id}：已注册 {registered}，平台 {server}，编号 {device_id}",
     "state.camera": "[{verdict}] 摄像机 {id}：在线 {online}，码流到达“{layer}”，图像{picture}",

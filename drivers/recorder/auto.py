@@ -18,7 +18,7 @@ from drivers.recorder.onvif import DEVICE_PATH
 from drivers.recorder.quirks import QuirkStore
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.soap import ask_the_time
-from drivers.recordings import Extent, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segments
 
 _CGI = "/cgi-bin/magicBox.cgi?action=getDeviceType"
 _ISAPI = "/ISAPI/Security/userCheck"
@@ -105,6 +105,10 @@ class AutoDriver:
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """Ask its maker's driver."""
         return _NOT_KNOWN if self._found is None else self._found.extents(deadline=deadline)
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        """Ask its maker's driver."""
+        return _NOT_KNOWN if self._found is None else self._found.playback(channel, start, end)
 
     def wall_clock(self) -> datetime | Unknown:
         """Ask its maker's driver."""

@@ -31,7 +31,7 @@ from drivers.recorder.http import HttpDoor
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
-from drivers.recordings import Extent, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segments
 
 UPKEEP_SECONDS = 3600.0
 _CHANNELS_TO_LEARN_FROM = 4
@@ -141,6 +141,11 @@ class DahuaDriver:
         if isinstance(base, Unknown):
             return base
         return self._files.segments(channel - 1 + base, start, end, pages=pages, deadline=deadline)
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        """Return where a recording is played (HTTP API, RTSP playback); channels from 1."""
+        span = f"starttime={start:%Y_%m_%d_%H_%M_%S}&endtime={end:%Y_%m_%d_%H_%M_%S}"
+        return PlaybackAddress(f"/cam/playback?channel={channel}&subtype=0&{span}", start)
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """It has better to say."""

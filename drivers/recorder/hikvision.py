@@ -29,7 +29,7 @@ from drivers.recorder.isapi import ALLOWED, Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkStore
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
-from drivers.recordings import Extent, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segments
 
 UPKEEP_SECONDS = 3600.0
 _NOTHING_SAID = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")
@@ -133,6 +133,13 @@ class HikvisionDriver:
     ) -> Segments | Unknown:
         """Return what is recorded of a channel between two instants of its own wall clock."""
         return self._recordings.segments(channel, start, end, pages=pages, deadline=deadline)
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        """Return where a recording is played; its digits mean what those of a search do."""
+        start, end = start - self._recordings.shift, end - self._recordings.shift
+        span = f"starttime={start:%Y%m%dT%H%M%SZ}&endtime={end:%Y%m%dT%H%M%SZ}"
+        # ISAPI, RTSP: the track of the main stream.
+        return PlaybackAddress(f"/Streaming/tracks/{channel * 100 + 1}/?{span}", start)
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:  # noqa: ARG002 - the contract's
         """It has better to say."""

@@ -103,6 +103,11 @@ class HikvisionRecordings:
         items = (Segment(one.start + shift, one.end + shift, one.locked) for one in found.items)
         return Segments(tuple(items), found.complete)
 
+    @property
+    def shift(self) -> timedelta:
+        """Return what to add to the recorder's digits to have its wall clock, as far as known."""
+        return self._shift()
+
     def _learn(self, **facts: object) -> None:
         self.sheet = self.sheet.model_copy(update=facts)
         self._quirks.save(self.sheet)

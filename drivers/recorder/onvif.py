@@ -29,7 +29,7 @@ from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.soap import ALLOWED, DEVICE, MEDIA, SEARCH, Said, Soap, first, read_date_time
 from drivers.recorder.wall_clock import WallClock
-from drivers.recordings import Extent, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segments
 
 DEVICE_PATH = "/onvif/device_service"
 _RECENT = timedelta(minutes=15)
@@ -149,6 +149,11 @@ class OnvifDriver:
         if not found.complete and not extents:
             return Unknown(reason=Reason.TRUNCATED, detail="its search came to no end")
         return extents
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        """It has no address for it: a replay takes headers of its own (Streaming, Replay)."""
+        del channel, start, end
+        return Unknown(reason=Reason.NOT_SUPPORTED, detail="replay by ONVIF is not asked for")
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""

@@ -4,17 +4,22 @@ import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import date, datetime, time
 from pathlib import Path
 
 import pytest
 
 from agent.clock import SystemClock
+from agent.monitors.proof import outcome
 from drivers.image_quality import picture_features
+from drivers.playback import play_back
+from drivers.readings import Unknown
 from drivers.stream import probe_stream
-from drivers.stream_target import StreamTarget
+from drivers.stream_target import PlaybackTarget, StreamTarget
 from simulators import scenes
 from simulators.rtsp import RtspSimulator
 from simulators.truth import Truth
+from simulators.video import encode
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("gst_rtsp_server.py")
@@ -71,7 +76,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             "GStreamer's RTSP server is missing: install gir1.2-gst-rtsp-server-1.0 (make debian)"
         )
     raw = tmp_path_factory.mktemp("clips") / "corridor.h264"
-    raw.write_bytes(scenes.encode("corridor", 640, 360).annex_b() * 5)
+    raw.write_bytes(encode(scenes.corridor, 640, 360).annex_b() * 5)
     x265 = ("-preset", "ultrafast", "-x265-params", "bframes=0:keyint=25:log-level=none")
     coding = {"h264": ("-c", "copy"), "h265": ("-c:v", "libx265", *x265)}
     made = {codec: raw.with_suffix(f".{codec}.mp4") for codec in coding}
@@ -110,7 +115,7 @@ def target(url: str, password: str) -> StreamTarget:
 @pytest.mark.parametrize(("coded", "codec"), [("h264", "h264"), ("h265", "hevc")])
 def test_our_probe_reads_gstreamers_server(clips: dict[str, Path], coded: str, codec: str) -> None:
     with serving(coded, clips[coded]) as url:
-        reading, picture = probe_stream(target(url, "gatehouse"), SystemClock())
+        reading, picture, _ = probe_stream(target(url, "gatehouse"), SystemClock())
     assert (reading.layer, reading.fault) == ("playing", None), reading.detail
     assert (reading.codec, reading.width, reading.height) == (codec, 640, 360)
     assert reading.fps == pytest.approx(25, abs=1)
@@ -120,9 +125,31 @@ def test_our_probe_reads_gstreamers_server(clips: dict[str, Path], coded: str, c
     assert picture_features(picture).luma_mean == pytest.approx(drawn.luma_mean, abs=5)
 
 
+def test_our_playback_reads_gstreamers_server(
+    clips: dict[str, Path], recorder: RtspSimulator
+) -> None:
+    noon = datetime.combine(date(2026, 10, 10), time(12))
+    with serving("h265", clips["h265"]) as url:
+        played = play_back(
+            PlaybackTarget(
+                device_id="nvr",
+                channel=1,
+                asked_at=noon,
+                digits_at=noon,
+                recorded=target(url, "gatehouse"),
+                live=target(recorder.url(1), "gatehouse"),
+            ),
+            SystemClock(),
+        )
+    assert (played.fault, played.live_fault) == (None, None), played.detail
+    assert isinstance(played.shown_after_seconds, Unknown)  # a server of files names no clock
+    assert outcome(played) == "proven"
+
+
 def test_our_probe_understands_gstreamers_refusals(clips: dict[str, Path]) -> None:
     with serving("h264", clips["h264"]) as url:
-        wrong, _ = probe_stream(target(url, "wrong"), SystemClock())
-        missing, _ = probe_stream(target(url.replace("camera", "x"), "gatehouse"), SystemClock())
+        wrong = probe_stream(target(url, "wrong"), SystemClock()).reading
+        elsewhere = url.replace("camera", "x")
+        missing = probe_stream(target(elsewhere, "gatehouse"), SystemClock()).reading
     assert wrong.fault == "unauthorized", wrong.detail
     assert missing.fault == "not_found", missing.detail

@@ -75,7 +75,15 @@ class Gatehouse:
             password=PASSWORD,
             days=dict.fromkeys(range(1, CHANNELS + 1), 40),
         )
-        self.cameras = RtspSimulator(self.truth, password=PASSWORD, channels=CHANNELS)
+        self.cameras = RtspSimulator(
+            self.truth,
+            password=PASSWORD,
+            channels=CHANNELS,
+            main_size=(640, 360),
+            main_kbps=600,
+            main_gop=10,
+            holds=self.nvr.plays,
+        )
         self.password_file = self.secret("nvr", PASSWORD)
         self.recorder = RecorderBlock(
             "nvr", self.nvr.port, self.cameras.port, self.password_file, CHANNELS

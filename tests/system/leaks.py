@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import cv2
 
-from simulators.scenes import encode, gate
+from simulators.scenes import gate
+from simulators.video import encode
 
 # JPEG: ITU-T T.81 annex B, SOI and the next marker. PNG: ISO/IEC 15948, 5.2.
 # H.264: ITU-T H.264 annex B, start code prefix.
@@ -35,7 +36,7 @@ def secret_in(text: bytes, secret: str) -> bool:
 def a_picture(kind: str) -> bytes:
     """Return a small real picture, or a clip, of that kind."""
     if kind == "h264":
-        return encode("gate", 160, 96, kbps=100).annex_b()
+        return encode(gate, 160, 96, kbps=100).annex_b()
     done, coded = cv2.imencode({"jpeg": ".jpg", "png": ".png"}[kind], gate(0, 160, 96))
     assert done
     return coded.tobytes()

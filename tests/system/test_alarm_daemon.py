@@ -212,7 +212,7 @@ def _scanned(county: County) -> set[str]:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kills", [30, pytest.param(500, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("kills", [16, pytest.param(500, marks=pytest.mark.deep)])
 def test_random_kills_lose_no_press_and_no_scan(
     tmp_path: Path,
     broker: Broker,

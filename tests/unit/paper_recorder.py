@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from drivers.base import Evidence
 from drivers.readings import Reading, Reason, Unknown
-from drivers.recordings import Extent, Segment, Segments
+from drivers.recordings import Extent, PlaybackAddress, Segment, Segments
 from tests.simulated_clock import SimulatedClock
 
 DAY = timedelta(days=1)
@@ -27,6 +27,7 @@ class PaperRecorder:
         self.gives: frozenset[Evidence] = frozenset({"calendar", "segments"})
         self.no_calendar: Unknown | None = None
         self.no_segments: Unknown | None = None
+        self.no_playback: Unknown | None = None
         self.claims: Mapping[int, Extent] | Unknown = {}
         self.seconds_each = 0.0
         self.asked: list[tuple[object, ...]] = []
@@ -78,6 +79,11 @@ class PaperRecorder:
             for midnight in [datetime.combine(day, datetime.min.time())]
         ]
         return Segments(tuple(clips), complete=True)
+
+    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+        if self.no_playback is not None:
+            return self.no_playback
+        return PlaybackAddress(f"/play/{channel}/{start:%Y%m%dT%H%M%S}/{end:%H%M%S}", start)
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         del deadline

@@ -29,7 +29,7 @@ CLIPS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(CLIPS)
 def test_days_agree_with_a_count_of_minutes(clips: list[Segment]) -> None:
     days = days_of(Segments(tuple(clips), complete=True), FIRST, LAST, now=at(100_000))

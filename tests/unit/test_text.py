@@ -212,7 +212,7 @@ def test_states_read_as_sentences_and_say_unknown() -> None:
     )
     wire = state.model_dump(mode="json")
     assert state_line("zh", "recording", "gate-cam", wire) == (
-        "[未知] 录像 gate-cam：未知，已存 未知 至 12 天，要求 90 天；"
+        "[未知] 录像 gate-cam：未知，已存 未知 至 12 天，要求 90 天，回放证实 未知 天；"
         "设备在规定时间内没有应答（nvr-1）"
     )
     duty = state_data.DutyState(verdict=Verdict.UNKNOWN, not_fitted="none here")
