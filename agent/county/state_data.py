@@ -99,6 +99,10 @@ class RecorderState(StateData):
     clock_offset_seconds: Measure
     channels_online: Count
     channels_total: int
+    holds_days: Count = Field(
+        default="unknown",
+        description="days it will hold at the rate of today; known after a week of nights",
+    )
 
 
 class RecordingState(StateData):
@@ -123,6 +127,9 @@ class RecordingState(StateData):
     )
     met_on: date | None = Field(
         default=None, description="with `growing`: the day on which the target will be reached"
+    )
+    missed_on: date | None = Field(
+        default=None, description="with `met`: the day on which the target will be missed"
     )
     proven_days: Count = Field(
         default="unknown", description="how far back a recording was last played and looked at"

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import structlog
 from pydantic import AwareDatetime, Field, ValidationError
 
+from agent.monitors.forecast import with_depth
 from agent.monitors.proof import Proof
 from drivers.readings import Frozen, Grade, RecordedDay, RecordedDaysReading, Unknown
 
@@ -42,13 +43,15 @@ class ChannelLedger(Frozen):
 class RecorderLedger(Frozen):
     """One recorder: when it was first heard, its clock, the days it wrote with a wrong one, disks.
 
-    `first_asked` is the last whole day when a channel was first asked about.
+    `first_asked` is the last whole day when a channel was first asked about, `depths` how many days
+    it reached back, by the last whole day then.
     """
 
     since: date | None = None
     first_asked: Mapping[int, date] = Field(default_factory=dict)
     offset_seconds: float | None = None
     disks: Mapping[str, int] = Field(default_factory=dict)
+    depths: Mapping[date, int] = Field(default_factory=dict)
     suspect: Mapping[date, AwareDatetime] = Field(default_factory=dict)
 
 
@@ -134,6 +137,13 @@ class Ledgers:
         known = self.recorder(recorder)
         if dict(known.disks) != dict(disks):
             self._put_recorder(recorder, known.model_copy(update={"disks": disks}))
+
+    def put_depth(self, recorder: str, until: date, depth_days: int) -> None:
+        """Remember how far back a recorder reached."""
+        known = self.recorder(recorder)
+        depths = with_depth(known.depths, until, depth_days)
+        if depths != known.depths:
+            self._put_recorder(recorder, known.model_copy(update={"depths": depths}))
 
     def believed(self, recorder: str, number: int) -> Mapping[date, LedgerDay]:
         """Return a channel's days without those written by a wrong clock and not looked at since.

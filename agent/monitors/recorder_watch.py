@@ -7,6 +7,7 @@ from agent.county.event_data import DeviceEventData
 from agent.county.state_data import RecorderState
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
+from agent.monitors.forecast import Forecast
 from agent.monitors.recorder_words import channel_cause, clock_cause
 from agent.monitors.storage import missing_terabytes, storage_causes
 from agent.policy import Channel, RetentionPolicy
@@ -85,11 +86,15 @@ class RecorderWatch:
         return self.last.clock_offset_seconds
 
     def state(
-        self, channels: Sequence[Seen], policy: RetentionPolicy, short: Sequence[tuple[int, int]]
+        self,
+        channels: Sequence[Seen],
+        policy: RetentionPolicy,
+        short: Sequence[tuple[int, int]],
+        coming: Forecast | None,
     ) -> State:
         """Return its state, with what it says of the channels that are watched.
 
-        `short` are depth and target of those that do not hold enough.
+        `short` are depth and target of those that do not hold enough, or will not.
         """
         last = self.last
         if last is None or self.lost is not None or self._heard_at is None:
@@ -121,6 +126,7 @@ class RecorderWatch:
             clock_offset_seconds="unknown" if isinstance(offset, Unknown) else round(offset, 1),
             channels_online="unknown" if isinstance(online, Unknown) else online,
             channels_total=len(channels),
+            holds_days="unknown" if coming is None else coming.holds_days,
         )
         return State(id=self.id, data=data)
 

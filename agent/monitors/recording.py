@@ -15,6 +15,7 @@ from agent.monitors.depth import (
     sample,
     short_cause,
 )
+from agent.monitors.forecast import Forecast
 from agent.monitors.ledger import ChannelLedger, LedgerDay
 from agent.monitors.proof import proof_causes
 from agent.monitors.recorder_words import clock_cause
@@ -32,7 +33,10 @@ _VERDICTS: dict[RecordingWord, Verdict] = {
 
 
 class Judgement(NamedTuple):
-    """What may be said of a channel; one that grows will have reached its target on `met_on`."""
+    """What may be said of a channel.
+
+    Its target will be reached on `met_on`, or is reached now and missed on `missed_on`.
+    """
 
     word: RecordingWord
     verdict: Verdict
@@ -42,6 +46,7 @@ class Judgement(NamedTuple):
     until: date | None = None
     observed_at: datetime | None = None
     met_on: date | None = None
+    missed_on: date | None = None
 
 
 class Evidence(NamedTuple):
@@ -49,7 +54,8 @@ class Evidence(NamedTuple):
 
     `believed` are the days of its `ledger` no wrong clock has put in doubt; `since` is when a new
     channel began, None where it is not known to be new; `refused` why it last was not told;
-    `set_up` what it is told to record, None where nothing was heard of it.
+    `set_up` what it is told to record, None where nothing was heard of it; `coming` what its
+    recorder will hold.
     """
 
     ledger: ChannelLedger
@@ -58,6 +64,7 @@ class Evidence(NamedTuple):
     since: date | None
     refused: Unknown | None
     set_up: RecordPolicyReading | None = None
+    coming: Forecast | None = None
 
 
 def judge_channel(
@@ -114,7 +121,24 @@ def judge_channel(
     verdict = worst([_VERDICTS[word], Verdict.WARN]) if causes else _VERDICTS[word]
     verdict = worst([verdict, *(one for one, _ in told)])
     causes += [cause for _, cause in told]
-    return Judgement(word, verdict, tuple(causes), found, sampled, until, max(seen), met_on)
+    coming, missed_on = evidence.coming, None
+    if word == "met" and coming is not None:
+        missed_on = coming.missed_on(target)
+    if missed_on is not None and coming is not None:
+        causes.append(_coming_cause(coming, target, missed_on))
+        verdict = worst([verdict, Verdict.WARN])
+    return Judgement(
+        word, verdict, tuple(causes), found, sampled, until, max(seen), met_on, missed_on
+    )
+
+
+def _coming_cause(coming: Forecast, target: int, missed_on: date) -> Cause:
+    params: dict[str, str | int | float] = {
+        "holds_days": coming.holds_days,
+        "target_days": target,
+        "missed_on": missed_on.isoformat(),
+    }
+    return Cause(code="recording.will_be_short", params=params)
 
 
 def _set_up_causes(set_up: RecordPolicyReading | None, target: int) -> list[tuple[Verdict, Cause]]:

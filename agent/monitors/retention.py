@@ -11,6 +11,7 @@ from agent.county.event_data import RecordingEventData
 from agent.county.state_data import RecordingState
 from agent.monitors import Instant
 from agent.monitors.depth import RecordingWord
+from agent.monitors.forecast import Forecast, forecast
 from agent.monitors.ledger import ChannelLedger, Ledgers, merged, overwritten
 from agent.monitors.proof import proof_after
 from agent.monitors.recorder_watch import RecorderWatch
@@ -136,6 +137,7 @@ class RetentionMonitor:
                 ],
                 self._policy,
                 self._short(recorder, now),
+                self._forecast(recorder.id),
             )
             for recorder in self._recorders.values()
         ]
@@ -197,10 +199,25 @@ class RetentionMonitor:
         if was_short and _only_oldest(ledger, lost):
             ledger, lost = overwritten(ledger, gone), []
         self._ledgers.put_channel(*each.key, ledger)
+        self._take_depth(each.recorder.id, reading, until)
         events = self._words([each], now)
         if lost:
             events.append(self._told(each, "lost", now, lost_days=tuple(lost)))
         return events
+
+    def _take_depth(self, recorder: str, reading: RecordedDaysReading, until: date) -> None:
+        """Note how far back a recorder reaches; all its channels share its disks."""
+        if isinstance(reading.days, Unknown) or reading.grade == "B":
+            return  # a calendar is asked for months, not for the oldest
+        oldest = min(
+            (day for day, one in reading.days.items() if one.present and one.usable is not False),
+            default=until,
+        )
+        if oldest < until:
+            self._ledgers.put_depth(recorder, until, (until - oldest).days + 1)
+
+    def _forecast(self, recorder: str) -> Forecast | None:
+        return forecast(self._ledgers.recorder(recorder).depths)
 
     def _told(
         self,
@@ -234,14 +251,18 @@ class RetentionMonitor:
     # -- judgement
 
     def _short(self, recorder: RecorderWatch, now: Instant) -> list[tuple[int, int]]:
-        """Return depth and target of the channels that do not reach back far enough."""
+        """Return depth and target of the channels that do not hold enough, or will not."""
         watched = [each for each in self._channels.values() if each.recorder is recorder]
         judged = [(self._judge(each, now), each.target) for each in watched]
-        return [
+        short = [
             (one.found.depth_upper, target)
             for one, target in judged
             if one.word == "short" and one.found is not None and one.found.depth_upper < target
         ]
+        coming = self._forecast(recorder.id)
+        if coming is None:
+            return short
+        return [*short, *((coming.holds_days, t) for _, t in judged if coming.missed_on(t))]
 
     def _judge(self, each: _Channel, now: Instant) -> Judgement:
         """Judge; asked every second, so only anew when something has changed, and every hour."""
@@ -250,7 +271,8 @@ class RetentionMonitor:
         clock = offset if isinstance(offset, Unknown) else round(offset)
         ledger = self._ledgers.channel(*each.key)
         hour = now.wall.replace(minute=0, second=0, microsecond=0)
-        basis = (ledger, each.refused, each.set_up, clock, len(doubts), hour)
+        depths = self._ledgers.recorder(each.channel.recorder).depths
+        basis = (ledger, each.refused, each.set_up, clock, len(doubts), depths, hour)
         if each.judged is None or each.judged_from != basis:
             each.judged, each.judged_from = self._judge_anew(each, offset, now), basis
         return each.judged
@@ -264,6 +286,7 @@ class RetentionMonitor:
             since=self._since(each, ledger),
             refused=each.refused,
             set_up=each.set_up,
+            coming=self._forecast(each.channel.recorder),
         )
         return judge_channel(evidence, target=each.target, policy=self._policy, wall=now.wall)
 
@@ -322,6 +345,7 @@ class RetentionMonitor:
             if sampled is None or sampled.covered_ratio is None
             else sampled.covered_ratio,
             met_on=judged.met_on,
+            missed_on=judged.missed_on,
             proven_days=_or_unknown(proof.proven_days),
             proven_on=None if proof.at is None else proof.at.astimezone(self._zone).date(),
         )

@@ -87,6 +87,8 @@ class ArchiveSurvey:
                 if self._clock.monotonic() >= deadline:
                     return False
                 yield from step(view, deadline)
+        if not missing_only:
+            yield from self._oldest(views, deadline)
         return self._clock.monotonic() < deadline
 
     def days(self, view: View, deadline: float) -> Asking:
@@ -156,6 +158,24 @@ class ArchiveSurvey:
         view.days |= days
         if days:
             yield self._reading(view, "A", days)
+
+    def _oldest(self, views: Sequence[View], deadline: float) -> Asking:
+        """Ask one channel for the oldest it has: its recorder overwrites all channels alike."""
+        reach = [view for view in views if view.edge is not None and view.edge <= view.first]
+        if not reach or self._clock.monotonic() >= deadline:
+            return
+        view = max(reach, key=lambda each: each.last - each.first)
+        start, end = datetime(OLDEST_YEAR, 1, 1), datetime.combine(view.first, time.min)  # noqa: DTZ001 - its own clock
+        answer = self._driver.segments(view.number, start, end, deadline=deadline, pages=1)
+        self._count_timeouts(answer)
+        if isinstance(answer, Unknown):
+            return
+        newest = max((one.end for one in answer.items), default=end)
+        if not answer.complete and newest > end - DAY:
+            return  # it lists the newest first, and has more
+        usable = [one.start.date() for one in answer.items if not one.locked and one.start >= start]
+        if usable:
+            yield self._reading(view, "A", {min(usable): RecordedDay(present=True, usable=True)})
 
     # -- asking
 

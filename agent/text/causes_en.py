@@ -164,6 +164,7 @@ SENTENCES: Mapping[str, str] = {
     "recording.playback_forbidden": "the account may not play recordings back: give it the playback right on the recorder",
     "recording.claimed_only": "the recorder claims {target_days} days; no playback has proved it yet",
     "recording.depth_short": "recordings reach back {depth_days} days, {target_days} are required: check disk size and expiry",
+    "recording.will_be_short": "the recorder writes more than it did: it will hold {holds_days} days, {target_days} are required; missed on {missed_on}: check bit rates and new cameras, or add disk",
     "recording.growing": "recordings began lately and grow a day a day: {depth_days} of {target_days} days, reached on {met_on}",
     "recording.days_lost": "{lost_days} days that were held are gone ({first} to {last}): check disks, expiry, and who deleted them",
     "recording.thin_days": "on {thin_days} of {sampled_days} days looked at, little was recorded: check schedule and camera",

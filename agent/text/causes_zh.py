@@ -164,6 +164,7 @@ SENTENCES: Mapping[str, str] = {
     "recording.playback_forbidden": "该账户无权回放录像：请在录像机上授予回放权限",
     "recording.claimed_only": "录像机称已满足 {target_days} 天，尚未抽查回放证实",
     "recording.depth_short": "录像只能追溯 {depth_days} 天，要求 {target_days} 天：请检查硬盘容量和过期设置",
+    "recording.will_be_short": "录像机写入量比以前大：按现在的速度将只能保存 {holds_days} 天，要求 {target_days} 天，{missed_on} 起不达标：请检查码率和新增摄像机，或加硬盘",
     "recording.growing": "录像开始不久，每天增加一天：已有 {depth_days} 天，要求 {target_days} 天，{met_on} 达到",
     "recording.days_lost": "原有的 {lost_days} 天录像已消失（{first} 至 {last}）：请检查硬盘、过期设置，并查明是否被删除",
     "recording.thin_days": "抽查的 {sampled_days} 天中有 {thin_days} 天录像很少：请检查录像计划和摄像机",

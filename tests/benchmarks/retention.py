@@ -25,6 +25,7 @@ from simulators.rtsp import RtspSimulator
 from simulators.truth import Truth
 from tests.archives import truth
 from tests.benchmarks.figures import Figures
+from tests.benchmarks.proofs import proofs
 from tests.retention_trial import (
     PASSWORD,
     School,
@@ -61,6 +62,7 @@ def main() -> None:
     claims(Figures("retention-onvif"))
     right(Figures("retention"), archives)
     logins(Figures("retention"))
+    proofs(Figures("retention"))
 
 
 def costs(figures: Figures, make: Callable[..., Recorder], cuts: int, name: str) -> None:

@@ -31,6 +31,7 @@ class PaperRecorder:
         self.claims: Mapping[int, Extent] | Unknown = {}
         self.seconds_each = 0.0
         self.asked: list[tuple[object, ...]] = []
+        self.newest_first = False  # and no more than a page of it
         self.calendar_right: bool | None = None
         self.span_days = 7
 
@@ -68,8 +69,8 @@ class PaperRecorder:
         deadline: float,
         pages: int = 200,
     ) -> Segments | Unknown:
-        del deadline, pages
-        self._ask("segments", channel, start.date(), end.date())
+        del deadline
+        self._ask("segments" if pages > 1 else "oldest", channel, start.date(), end.date())
         if self.no_segments is not None:
             return self.no_segments
         clips = [
@@ -78,6 +79,8 @@ class PaperRecorder:
             if start.date() <= day <= end.date()
             for midnight in [datetime.combine(day, datetime.min.time())]
         ]
+        if pages == 1 and self.newest_first:
+            return Segments(tuple(clips[-2:]), complete=False)
         return Segments(tuple(clips), complete=True)
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:

@@ -64,6 +64,10 @@ class Night:
         self.paper.held.add(self.paper.wall.date() - DAY)
         self.clock.advance(86_400)
 
+    def held(self) -> list[bool]:
+        """Return what is known of the last 30 days of the first channel."""
+        return [there for day, there in self.known().items() if day > YESTERDAY - 30 * DAY]
+
     def known(self, channel: int = 1) -> dict[date, bool]:
         days = self.ledgers.channel("nvr-1", channel).days
         return {day: one.present for day, one in days.items()}
@@ -150,7 +154,7 @@ def test_without_a_calendar_the_days_are_searched_in_weeks(night: Night, reason:
         (first + n * 7 * DAY, min(first + (n * 7 + 6) * DAY, YESTERDAY)) for n in range(5)
     ]
     assert night.known()[date(2026, 8, 20)] is False
-    assert sum(night.known().values()) == 29
+    assert sum(night.held()) == 29
 
 
 @pytest.mark.parametrize("reason", [Reason.BUSY, Reason.MALFORMED])
@@ -165,7 +169,7 @@ def test_an_empty_calendar_is_no_empty_archive(night: Night) -> None:
     readings = night.run()
     assert night.paper.calendar_right is None
     assert refusals(readings) == [Reason.INCONSISTENT]
-    assert sum(night.known().values()) == 30
+    assert sum(night.held()) == 30
     assert all(one.grade == "A" for one in readings if not isinstance(one.days, Unknown))
 
 
@@ -190,7 +194,7 @@ def test_a_calendar_that_is_wrong_about_one_day_is_not_believed_again(night: Nig
     night.run()
     assert night.paper.calendar_right is False
     assert night.known()[date(2026, 9, 1)] is True
-    assert sum(night.known().values()) >= 30
+    assert sum(night.held()) >= 30
 
 
 def test_a_day_that_vanished_is_looked_for_before_it_is_lost(night: Night) -> None:
@@ -249,7 +253,7 @@ def test_the_edge_is_gone_so_the_months_between_are_asked(clock: SimulatedClock)
     night.next_day()
     night.paper.held = back(10, date(2026, 9, 1))
     night.run()
-    assert sum(night.known().values()) == 10
+    assert sum(night.held()) == 10
 
 
 def test_a_day_overwritten_while_it_is_looked_at_does_not_discredit_the_calendar(
@@ -347,3 +351,32 @@ def test_spans_have_no_gaps_and_no_more_days_than_they_may() -> None:
         (date(2026, 8, 20), date(2026, 8, 20)),
     ]
     assert spans([], 3) == []
+
+
+def test_a_full_survey_asks_one_channel_that_reaches_back_for_the_oldest(
+    clock: SimulatedClock,
+) -> None:
+    night = Night(clock, 30, 90, 200)
+    readings = night.run()
+    assert [q for q in night.paper.asked if q[0] == "oldest"] == [
+        ("oldest", 2, date(2010, 1, 1), YESTERDAY - 89 * DAY)
+    ]
+    [oldest] = [one for one in readings if one.channel == 2 and one.grade == "A"][-1:]
+    assert not isinstance(oldest.days, Unknown)
+    assert list(oldest.days) == [YESTERDAY - 119 * DAY]
+    night.run(missing_only=True)
+    assert night.paper.count("oldest") == 0
+
+
+def test_a_recorder_that_lists_the_newest_first_has_not_said_what_is_oldest(
+    clock: SimulatedClock,
+) -> None:
+    night = Night(clock, 30)
+    night.paper.newest_first = True
+    assert [one for one in night.run() if one.grade == "A" and len(night.known()) > 31] == []
+    night.paper.locked = {YESTERDAY - 119 * DAY}
+    night.paper.newest_first = False
+    night.next_day()
+    night.run()
+    assert YESTERDAY - 118 * DAY in night.known()
+    assert YESTERDAY - 119 * DAY not in night.known()
