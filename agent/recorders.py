@@ -1,11 +1,10 @@
 """One recorder of the site: its gate, its driver and thread, its nightly survey, its cameras."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -24,8 +23,8 @@ from agent.survey.archive import ArchiveSurvey
 from agent.survey.job import SurveyJob
 from agent.survey.proof import Play, ProofJob
 from agent.survey.view import Wanted
-from drivers.base import Clock, RecorderDriver
-from drivers.readings import Reason, Unknown
+from drivers.base import Clock, RecorderDriver, StreamKind
+from drivers.readings import Unknown
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.quirks import QuirkStore
 from drivers.stream_target import StreamTarget
@@ -173,19 +172,15 @@ class RecorderPart:
             for channel in self._recorder.channel
         ]
 
-    def _target(self, channel: Channel, stream: Literal["main", "sub"]) -> StreamTarget | Unknown:
+    def _target(self, channel: Channel, stream: StreamKind) -> StreamTarget | Unknown:
         """Return the stream of a channel, once it is known whose paths these are."""
         recorder = self._recorder
-        if self._driver.maker is None:
-            return Unknown(reason=Reason.NOT_YET, detail="its recorder's maker is not known yet")
-        path = _live_paths().get(self._driver.maker)
-        if path is None:
-            return Unknown(
-                reason=Reason.NOT_SUPPORTED, detail="streams by ONVIF are not opened yet"
-            )
+        path = self._driver.live_path(channel.number, stream)
+        if isinstance(path, Unknown):
+            return path
         return StreamTarget(
             device_id=channel.id,
-            url=f"rtsp://{recorder.host}:{recorder.rtsp_port}" + path(channel.number, stream),
+            url=f"rtsp://{recorder.host}:{recorder.rtsp_port}{path}",
             username=recorder.username,
             password=self._password,
         )
@@ -206,9 +201,3 @@ def _driver(
 
     make = AutoDriver if recorder.maker is None else DRIVERS[recorder.maker]
     return make(recorder, password, gate, clock, quirks, zone=zone, channels=channels)
-
-
-def _live_paths() -> Mapping[str, Callable[[int, Literal["main", "sub"]], str]]:
-    from drivers.recorder.makers import LIVE_PATHS  # noqa: PLC0415 - as above
-
-    return {str(maker): path for maker, path in LIVE_PATHS.items()}

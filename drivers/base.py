@@ -75,6 +75,7 @@ class OutputDriver(Protocol):
 
 
 Evidence = Literal["calendar", "segments", "extent"]
+StreamKind = Literal["main", "sub"]
 
 
 class RecorderDriver(Driver, Protocol):
@@ -113,6 +114,9 @@ class RecorderDriver(Driver, Protocol):
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """Return for each channel the oldest and the newest it claims to hold."""
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        """Return the RTSP path of a live stream, as far as known. Any thread may call."""
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         """Return where what was recorded in a span is played back."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from xml.etree.ElementTree import ParseError
+from xml.sax.saxutils import escape
 
 from defusedxml.ElementTree import fromstring
 
@@ -18,9 +19,15 @@ _KIND = "application/soap+xml; charset=utf-8"
 _NAMES = {
     "tds": "http://www.onvif.org/ver10/device/wsdl",
     "trt": "http://www.onvif.org/ver10/media/wsdl",
+    "tr2": "http://www.onvif.org/ver20/media/wsdl",
     "tse": "http://www.onvif.org/ver10/search/wsdl",
     "tt": "http://www.onvif.org/ver10/schema",
     "ter": "http://www.onvif.org/ver10/error",
+}
+_SERVICES = {
+    "/onvif/media": "trt",
+    "/onvif/media2": "tr2",
+    "/onvif/search_service": "tse",
 }
 _OPEN = frozenset({"GetSystemDateAndTime"})
 
@@ -45,6 +52,9 @@ class OnvifManners:
     fault_status: int = 400
     sources_from: int = 1
     batch_max: int = 50
+    media2: bool = True
+    names_streams: bool = True
+    escapes_twice: bool = False
 
 
 class OnvifSimulator(HttpRecorder):
@@ -78,8 +88,7 @@ class OnvifSimulator(HttpRecorder):
         found = self._document(name, path, said)
         if found is None:
             return self._fault("ter:ActionNotSupported", "Optional Action Not Implemented", 400)
-        prefix = {"GetVideoSources": "trt", "FindRecordings": "tse"}.get(name, "tds")
-        prefix = "tse" if "Search" in name else prefix
+        prefix = _SERVICES.get(path, "tds")
         inner = f"<{prefix}:{name}Response>{found}</{prefix}:{name}Response>"
         return Sent(200, _KIND, self._envelope(inner))
 
@@ -153,13 +162,62 @@ class OnvifSimulator(HttpRecorder):
             )
         if name in ("GetServices", "GetCapabilities"):
             return self._services(name)
-        if name == "GetVideoSources":
+        if path == "/onvif/search_service":
+            return self._search(name, said)
+        return self._media(name, _SERVICES.get(path, ""), said)
+
+    def _media(self, name: str, prefix: str, said: dict[str, str]) -> str | None:
+        """Answer Media and Media2, which differ in the words around the same things."""
+        if name == "GetVideoSources" and prefix == "trt":
             return "".join(
                 f'<trt:VideoSources token="VideoSource_{self._place(each)}">'
                 "<tt:Framerate>25</tt:Framerate></trt:VideoSources>"
                 for each in self.channels
             )
-        return self._search(name, said) if path == "/onvif/search_service" else None
+        if name == "GetProfiles" and prefix and self.manners.names_streams:
+            return "".join(
+                self._profile(prefix, self._place(each), stream)
+                for each in self.channels
+                for stream in (1, 0)
+            )
+        token = said.get("ProfileToken", "")
+        if name != "GetStreamUri" or said.get("Protocol") != "RTSP" or token.count("_") != 2:
+            return None
+        _, place, stream = token.split("_")
+        number = int(place) + 1 - self.manners.sources_from
+        host = self.manners.strange_host.partition(":")[0]
+        query = f"channel={number}&subtype={stream}&unicast=true&proto=Onvif"
+        uri = escape(f"rtsp://{host}:10554/cam/realmonitor?{query}")
+        uri = escape(uri) if self.manners.escapes_twice else uri
+        return (
+            f"<tr2:Uri>{uri}</tr2:Uri>"
+            if prefix == "tr2"
+            else f"<trt:MediaUri><tt:Uri>{uri}</tt:Uri><tt:Timeout>PT0S</tt:Timeout></trt:MediaUri>"
+        )
+
+    def _profile(self, prefix: str, place: str, stream: int) -> str:
+        """Describe a stream; the sub stream is named first, as some recorders do."""
+        source = (
+            f"<tt:Name>V</tt:Name><tt:SourceToken>VideoSource_{place}</tt:SourceToken>"
+            '<tt:Bounds x="0" y="0" width="1920" height="1080"/>'
+        )
+        width, height = ((1920, 1080), (640, 360))[stream]
+        coded = (
+            f"<tt:Encoding>H265</tt:Encoding><tt:Resolution><tt:Width>{width}</tt:Width>"
+            f"<tt:Height>{height}</tt:Height></tt:Resolution>"
+        )
+        token = f"Profile_{place}_{stream}"
+        if prefix == "tr2":
+            inner = (
+                f"<tr2:Configurations><tr2:VideoSource>{source}</tr2:VideoSource>"
+                f"<tr2:VideoEncoder>{coded}</tr2:VideoEncoder></tr2:Configurations>"
+            )
+        else:
+            inner = (
+                f"<tt:VideoSourceConfiguration>{source}</tt:VideoSourceConfiguration>"
+                f"<tt:VideoEncoderConfiguration>{coded}</tt:VideoEncoderConfiguration>"
+            )
+        return f'<{prefix}:Profiles token="{token}" fixed="true">{inner}</{prefix}:Profiles>'
 
     def _date_and_time(self) -> str:
         local = self.wall_clock()
@@ -187,6 +245,7 @@ class OnvifSimulator(HttpRecorder):
         if not self.manners.services:
             return None
         paths = {"tds": "device_service", "trt": "media", "tse": "search_service"}
+        paths |= {"tr2": "media2"} if self.manners.media2 else {}
         return "".join(
             f"<tds:Service><tds:Namespace>{_NAMES[prefix]}</tds:Namespace>"
             f"<tds:XAddr>{host}/onvif/{path}</tds:XAddr>"

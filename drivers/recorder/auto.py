@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from pydantic import SecretStr
 
-from drivers.base import Clock, Evidence, Gate
+from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import DeviceUnreachableError, UnsupportedDeviceError
 from drivers.readings import Reading, Reason, Unknown
 from drivers.recorder.http import HttpDoor, Knock
@@ -105,6 +105,11 @@ class AutoDriver:
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """Ask its maker's driver."""
         return _NOT_KNOWN if self._found is None else self._found.extents(deadline=deadline)
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        """Ask its maker's driver."""
+        found = self._found
+        return _NOT_KNOWN if found is None else found.live_path(channel, stream)
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         """Ask its maker's driver."""

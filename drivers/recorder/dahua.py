@@ -6,12 +6,11 @@ for one request), so it is asked seldom and widely (rroller/dahua#577, #603).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from drivers.base import Clock, Evidence, Gate
+from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import ProtocolError, UnsupportedDeviceError
 from drivers.readings import (
     ChannelReading,
@@ -39,7 +38,7 @@ _STATES = "LogicDeviceManager.cgi?action=getCameraState&uniqueChannels[0]=-1"
 _VIDEO_LOSS = "eventManager.cgi?action=getEventIndexes&code=VideoLoss"
 
 
-def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
+def live_path(channel: int, stream: StreamKind) -> str:
     """Return the RTSP path of a live stream: channels from 1, subtype 0 main, 1 sub."""
     return f"/cam/realmonitor?channel={channel}&subtype={0 if stream == 'main' else 1}"
 
@@ -141,6 +140,10 @@ class DahuaDriver:
         if isinstance(base, Unknown):
             return base
         return self._files.segments(channel - 1 + base, start, end, pages=pages, deadline=deadline)
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        """Return the RTSP path of a live stream."""
+        return live_path(channel, stream)
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         """Return where a recording is played (HTTP API, RTSP playback); channels from 1."""

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from drivers.base import Clock, Evidence, Gate
+from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import BusyError, ProtocolError, UnsupportedDeviceError
 from drivers.readings import (
     ChannelReading,
@@ -38,7 +37,7 @@ _NOTHING_SAID = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does no
 _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
-def live_path(channel: int, stream: Literal["main", "sub"]) -> str:
+def live_path(channel: int, stream: StreamKind) -> str:
     """Return the RTSP path of a live stream: channel x 100 + 1 main, 2 sub (ISAPI, RTSP)."""
     return f"/Streaming/Channels/{channel * 100 + (1 if stream == 'main' else 2)}"
 
@@ -133,6 +132,10 @@ class HikvisionDriver:
     ) -> Segments | Unknown:
         """Return what is recorded of a channel between two instants of its own wall clock."""
         return self._recordings.segments(channel, start, end, pages=pages, deadline=deadline)
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        """Return the RTSP path of a live stream."""
+        return live_path(channel, stream)
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         """Return where a recording is played; its digits mean what those of a search do."""

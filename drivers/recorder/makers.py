@@ -1,9 +1,7 @@
-"""The recorders we can talk to: each maker's driver, and the paths of its live streams."""
+"""The recorders we can talk to: each maker's driver."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Mapping
 
-from drivers.recorder import dahua, hikvision
 from drivers.recorder.dahua import DahuaDriver
 from drivers.recorder.hikvision import HikvisionDriver
 from drivers.recorder.onvif import OnvifDriver
@@ -14,9 +12,4 @@ DRIVERS: Mapping[Maker, type[MakerDriver]] = {
     "hikvision": HikvisionDriver,
     "dahua": DahuaDriver,
     "onvif": OnvifDriver,
-}
-# ONVIF names its streams one by one; what they are is not asked yet.
-LIVE_PATHS: Mapping[Maker, Callable[[int, Literal["main", "sub"]], str]] = {
-    "hikvision": hikvision.live_path,
-    "dahua": dahua.live_path,
 }

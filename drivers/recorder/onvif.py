@@ -6,12 +6,13 @@ Evidence is the device's own claim of an oldest and a newest; holes do not show 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from drivers.base import Clock, Evidence, Gate
+from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import BusyError, DeviceTimeoutError, ProtocolError, UnsupportedDeviceError
 from drivers.readings import (
     ChannelReading,
@@ -23,6 +24,7 @@ from drivers.readings import (
 )
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import children, text
+from drivers.recorder.onvif_media import Streams
 from drivers.recorder.onvif_search import Recording, find_recordings
 from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
@@ -65,6 +67,7 @@ class OnvifDriver:
         self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._soap = Soap(self._door, settings.username, password)
         self._signing = Signing(self._soap, clock, self._wall)
+        self._streams = Streams()
 
     @property
     def device_id(self) -> str:
@@ -86,6 +89,7 @@ class OnvifDriver:
         offset = self._read_clock(deadline)
         if self._identity is None:
             self._identity = self._identify(deadline)
+        self._streams.learn_paths(partial(self._put, deadline), self._channels)
         self._wall.offset = self._signing.true_offset(offset)
         wall = self.wall_clock()
         recorder = RecorderReading(
@@ -125,10 +129,8 @@ class OnvifDriver:
         if isinstance(now, Unknown):
             return Unknown(reason=Reason.CLOCK_UNTRUSTED, detail="its clock could not be read")
 
-        def ask(service: str, name: str, inner: str) -> Said:
-            return self._ask(service, name, deadline, inner)
-
         try:
+            ask = partial(self._put, deadline)
             found = find_recordings(ask, self._clock, deadline=deadline)
         except _SOFT as error:
             return unknown(error)
@@ -149,6 +151,10 @@ class OnvifDriver:
         if not found.complete and not extents:
             return Unknown(reason=Reason.TRUNCATED, detail="its search came to no end")
         return extents
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        """Return the path the recorder names for a stream, once it has been asked."""
+        return self._streams.path(channel, stream)
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         """It has no address for it: a replay takes headers of its own (Streaming, Replay)."""
@@ -171,6 +177,9 @@ class OnvifDriver:
 
     def judge_calendar(self, *, right: bool) -> None:
         """It has no calendar."""
+
+    def _put(self, deadline: float, service: str, name: str, inner: str) -> Said:
+        return self._ask(service, name, deadline, inner)
 
     def _ask(self, service: str, name: str, deadline: float, inner: str = "") -> Said:
         path = self._paths.get(service, DEVICE_PATH)
@@ -203,6 +212,10 @@ class OnvifDriver:
             self._sources = tuple(one.get("token", "") for one in sources)
         except _SOFT:
             self._sources = ()
+        self._streams = Streams()
+        self._streams.learn_profiles(
+            partial(self._put, deadline), tuple(self._paths), self._numbered
+        )
         return {
             "model": model or absent,
             "firmware": firmware or absent,

@@ -23,6 +23,7 @@ from drivers.recorder.isapi import local_name, parse, text
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
+MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"
 _SCHEMA = "http://www.onvif.org/ver10/schema"
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
@@ -39,6 +40,10 @@ _QUESTIONS = frozenset(
         (DEVICE, "GetServices"),
         (DEVICE, "GetCapabilities"),
         (MEDIA, "GetVideoSources"),
+        (MEDIA, "GetProfiles"),
+        (MEDIA, "GetStreamUri"),
+        (MEDIA2, "GetProfiles"),
+        (MEDIA2, "GetStreamUri"),
         (SEARCH, "FindRecordings"),
         (SEARCH, "GetRecordingSearchResults"),
         (SEARCH, "EndSearch"),

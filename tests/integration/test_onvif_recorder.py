@@ -15,8 +15,12 @@ from drivers.recorder.gate import CredentialState, RecorderGate
 from drivers.recorder.onvif import OnvifDriver
 from drivers.recorder.settings import RecorderSettings
 from drivers.recorder.soap import SEARCH
+from drivers.stream import probe_stream
+from drivers.stream_target import StreamTarget
 from simulators.archive import SimulatedChannel
 from simulators.onvif import Fault, OnvifSimulator
+from simulators.rtsp import RtspSimulator
+from simulators.rtsp_paths import read_address
 from simulators.truth import Truth
 from tests.integration.recorder_desk import ZONE, LateClock
 
@@ -236,3 +240,59 @@ def test_only_questions_are_asked(sit_down: Callable[..., Desk]) -> None:
             desk.driver._soap.ask(
                 "/onvif/device_service", service, name, created=None, deadline=1e9
             )
+
+
+@pytest.mark.parametrize("media2", [True, False])
+@pytest.mark.parametrize("from_place", [0, 1])
+def test_streams_are_where_the_recorder_says_under_the_host_we_know(
+    onvif: OnvifSimulator, sit_down: Callable[..., Desk], media2: bool, from_place: int
+) -> None:
+    onvif.manners.media2, onvif.manners.sources_from = media2, from_place
+    onvif.manners.escapes_twice = media2
+    desk = sit_down()
+    unasked = desk.driver.live_path(1, "sub")
+    assert isinstance(unasked, Unknown)
+    desk.poll()
+    asked = read_address(f"rtsp://h{desk.driver.live_path(2, 'main')}")
+    assert asked is not None
+    assert (asked.channel, asked.sub) == (2, False)
+    asked = read_address(f"rtsp://h{desk.driver.live_path(2, 'sub')}")
+    assert asked is not None
+    assert (asked.channel, asked.sub) == (2, True)
+    missing = desk.driver.live_path(70, "main")
+    assert isinstance(missing, Unknown)
+    assert missing.reason is Reason.NOT_MEASURED
+
+
+def test_a_recorder_that_names_no_streams_is_not_asked_again_and_again(
+    onvif: OnvifSimulator, sit_down: Callable[..., Desk]
+) -> None:
+    onvif.manners.names_streams = False
+    desk = sit_down()
+    desk.poll()
+    before = len(onvif.truth.lines("request"))
+    desk.poll()
+    assert len(onvif.truth.lines("request")) - before == 1  # its clock
+    answer = desk.driver.live_path(1, "main")
+    assert isinstance(answer, Unknown)
+    assert answer.reason is Reason.NOT_SUPPORTED
+
+
+def test_a_camera_behind_onvif_plays(
+    onvif: OnvifSimulator, sit_down: Callable[..., Desk], truth: Truth
+) -> None:
+    cameras = RtspSimulator(truth, password="secret")
+    cameras.start()
+    desk = sit_down()
+    desk.poll()
+    path = desk.driver.live_path(1, "sub")
+    target = StreamTarget(
+        device_id="cam-1",
+        url=f"rtsp://127.0.0.1:{cameras.port}{path}",
+        username="inspector",
+        password=SecretStr("secret"),
+        window_seconds=0.5,
+    )
+    reading = probe_stream(target, desk.clock).reading
+    cameras.stop()
+    assert (reading.fault, reading.width) == (None, 640), reading.detail

@@ -15,6 +15,7 @@ from simulators.archive import SimulatedChannel
 from simulators.dahua import DahuaSimulator
 from simulators.hikvision import HikvisionSimulator
 from simulators.onvif import OnvifSimulator
+from simulators.rtsp_paths import read_address
 from simulators.truth import Truth
 
 DAY = timedelta(days=1)
@@ -91,6 +92,31 @@ def test_onvif_zeep_async_drains_a_search(onvif: OnvifSimulator) -> None:
         f"Rec_{each.number:03}": today - each.depth_days * DAY for each in onvif.channels
     }
     assert onvif.open_searches == 0
+
+
+def test_onvif_zeep_async_finds_the_streams(onvif: OnvifSimulator) -> None:
+    async def streams() -> tuple[list[str], list[str]]:
+        camera = ONVIFCamera("127.0.0.1", onvif.port, "inspector", "secret")
+        try:
+            await camera.update_xaddrs()
+            media = await camera.create_media_service()
+            profiles = await media.GetProfiles()
+            sources = [one.VideoSourceConfiguration.SourceToken for one in profiles]
+            over = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+            said = [
+                await media.GetStreamUri({"StreamSetup": over, "ProfileToken": one.token})
+                for one in profiles
+            ]
+        finally:
+            await camera.close()
+        return sources, [one.Uri for one in said]
+
+    sources, addresses = asyncio.run(streams())
+    assert sources[:3] == ["VideoSource_001", "VideoSource_001", "VideoSource_002"]
+    asked = [read_address(address) for address in addresses]
+    assert [(one.channel, one.sub) for one in asked if one is not None] == [
+        (number, sub) for number in (1, 2, 3) for sub in (True, False)
+    ]
 
 
 @pytest.mark.deep

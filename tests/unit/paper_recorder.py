@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from drivers.base import Evidence
+from drivers.base import Evidence, StreamKind
 from drivers.readings import Reading, Reason, Unknown
 from drivers.recordings import Extent, PlaybackAddress, Segment, Segments
 from tests.simulated_clock import SimulatedClock
@@ -82,6 +82,9 @@ class PaperRecorder:
         if pages == 1 and self.newest_first:
             return Segments(tuple(clips[-2:]), complete=False)
         return Segments(tuple(clips), complete=True)
+
+    def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
+        return f"/live/{channel}/{stream}"
 
     def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
         if self.no_playback is not None:
