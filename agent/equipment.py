@@ -23,8 +23,9 @@ from agent.parts import HOST, LoopName, Made, Plan, device_plans
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
+from drivers.any_reading import AnyReading
 from drivers.base import Clock, Confirming, OutputDriver
-from drivers.readings import AnyReading, Reading, ScanReading
+from drivers.readings import Reading, ScanReading
 from drivers.stream_target import PlaybackTarget
 from drivers.stream_workers import StreamWorkers
 
@@ -253,6 +254,10 @@ class Equipment:
         recorders = {one.id: one.polled_every_seconds for one in site.recorder}
         channels = [each for recorder in site.recorder for each in retention_channels(recorder)]
         links = {one.id: one.police_link for one in site.recorder if one.police_link is not None}
+        linked = {
+            one.id: {each.id: each.police_id for each in one.channel if each.key_area}
+            for one in site.recorder
+        }
         watched = cameras(site)
         max_age = max(ROUNDS_UNTIL_STALE * site.cameras.round_seconds, LEAST_MAX_AGE_SECONDS)
         wanted: dict[str, tuple[object, Callable[[Monitor | None], Monitor]]] = {
@@ -272,7 +277,7 @@ class Equipment:
                     before=before if isinstance(before, RetentionMonitor) else None,
                 ),
             ),
-            "police_link": (links, lambda _: PoliceLinkMonitor(links)),
+            "police_link": ((links, linked), lambda _: PoliceLinkMonitor(links, linked)),
             "cameras": (
                 (watched, site.pictures, max_age),
                 lambda before: CamerasMonitor(

@@ -11,8 +11,8 @@ import structlog
 
 from agent.store import journal
 from agent.store.database import Database
+from drivers.any_reading import AnyReading
 from drivers.base import Clock
-from drivers.readings import AnyReading
 
 RECALL_SECONDS = 3.0
 # Enough for the tours of yesterday and today.

@@ -169,6 +169,9 @@ class Channel(DeviceSettings):
     installed: date | None = Field(
         default=None, description="a new camera has no older recordings: it grows from here"
     )
+    police_id: str | None = Field(
+        default=None, pattern=r"^\d{20}$", description="its 20 digits in the police link"
+    )
     stream: Literal["sub", "main"] = "sub"
     expect: ExpectedStream = ExpectedStream()
 

@@ -5,7 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.base import Clock
-from drivers.readings import PlaybackReading, Reason, Unknown
+from drivers.readings import Reason, Unknown
+from drivers.recorder.readings import PlaybackReading
 from drivers.stream import probe_stream
 from drivers.stream_target import PlaybackTarget
 

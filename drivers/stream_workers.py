@@ -21,8 +21,9 @@ from typing import IO, Any, cast
 
 from pydantic import TypeAdapter
 
+from drivers.any_reading import AnyReading
 from drivers.base import Clock
-from drivers.readings import AnyReading, Outage, PictureReading, Reading, Reason
+from drivers.readings import Outage, PictureReading, Reading, Reason
 from drivers.stream_target import PlaybackTarget, StreamTarget
 
 PROBES_AT_ONCE = 4  # more falsify each other's figures on two weak cores

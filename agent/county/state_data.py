@@ -144,6 +144,9 @@ class PoliceLinkState(StateData):
     registered: bool | Literal["unknown"]
     server: Word
     device_id: Word
+    key_channels_linked: Count = Field(
+        default="unknown", description="channels of key areas that are in the link"
+    )
 
 
 class CameraState(StateData):

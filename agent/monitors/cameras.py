@@ -10,7 +10,6 @@ from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.policy import Camera, PicturePolicy
 from drivers.readings import (
-    ChannelReading,
     Outage,
     PictureReading,
     Reading,
@@ -19,6 +18,7 @@ from drivers.readings import (
     StreamReading,
     Unknown,
 )
+from drivers.recorder.readings import ChannelReading
 
 # These say something about us or the recorder's load, and nothing about the camera.
 NO_EVIDENCE = frozenset({StreamFault.BUSY, StreamFault.UNAUTHORIZED})

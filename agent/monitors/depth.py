@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from agent.findings import Cause
 from agent.monitors.ledger import LedgerDay
-from drivers.readings import Grade
+from drivers.recorder.readings import Grade
 
 RecordingWord = Literal["met", "claimed", "growing", "short", "unknown"]
 DAY_SECONDS = 86_400

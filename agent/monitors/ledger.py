@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from agent.monitors.forecast import with_depth
 from agent.monitors.proof import Proof
-from drivers.readings import Frozen, Grade, RecordedDay, RecordedDaysReading, Unknown
+from drivers.readings import Frozen, Unknown
+from drivers.recorder.readings import Grade, RecordedDay, RecordedDaysReading
 
 KEPT = timedelta(days=400)
 # A day on which the recorder's clock was wrong is believed by its segments alone, looked at when

@@ -8,9 +8,11 @@ from agent.county.contract import Event, State, as_word
 from agent.county.state_data import PoliceLinkState
 from agent.findings import Cause, Verdict, missing, worst
 from agent.monitors import Instant
-from drivers.readings import Outage, Reading, Reason, Unknown, UplinkReading
+from drivers.readings import Outage, Reading, Reason, Unknown
+from drivers.recorder.readings import UplinkReading
 from drivers.recorder.settings import PoliceLink
 
+KeyAreas = Mapping[str, str | None]
 MAX_AGE = timedelta(hours=2)
 
 
@@ -25,8 +27,10 @@ class PoliceLinkMonitor:
     It is the recorder's own word (GB/T 28181). That the police see video it cannot tell.
     """
 
-    def __init__(self, links: Mapping[str, PoliceLink]) -> None:
+    def __init__(self, links: Mapping[str, PoliceLink], key_areas: Mapping[str, KeyAreas]) -> None:
+        """`key_areas` are each recorder's channels of key areas with their numbers in the link."""
         self._links = links
+        self._key_areas = key_areas
         self._heard: dict[str, _Heard] = {}
         self._gone: dict[str, Unknown] = {}
 
@@ -65,9 +69,16 @@ class PoliceLinkMonitor:
                 registered="unknown",
                 server="unknown",
                 device_id="unknown",
+                key_channels_linked="unknown",
             )
-        said = heard.reading
+        said, wanted = heard.reading, self._key_areas.get(recorder, {})
         verdict, causes = judge_link(said, link)
+        missing_in_it = _not_in_link(said, wanted)
+        if missing_in_it:
+            verdict = worst([verdict, Verdict.FAIL])
+            params: dict[str, str | int | float] = {"channels": ", ".join(missing_in_it)}
+            causes.append(Cause(code="police_link.camera_missing", params=params))
+        told = not isinstance(said.camera_ids, Unknown) and all(wanted.values())
         return PoliceLinkState(
             verdict=verdict,
             causes=tuple(causes),
@@ -75,6 +86,7 @@ class PoliceLinkMonitor:
             registered=said.registered if isinstance(said.registered, bool) else "unknown",
             server=as_word(said.server),
             device_id=as_word(said.uplink_id),
+            key_channels_linked=len(wanted) - len(missing_in_it) if told else "unknown",
         )
 
     def _unknown(self, recorder: str, heard: _Heard | None, now: Instant) -> Unknown | None:
@@ -83,6 +95,17 @@ class PoliceLinkMonitor:
         if heard is not None and now.monotonic - heard.monotonic > MAX_AGE.total_seconds():
             return self._gone.get(recorder, Unknown(reason=Reason.STALE))
         return None
+
+
+def _not_in_link(said: UplinkReading, wanted: KeyAreas) -> list[str]:
+    """Name the key-area channels that are not in the link, as far as both sides say numbers."""
+    if isinstance(said.camera_ids, Unknown):
+        return []
+    return [
+        channel
+        for channel, number in wanted.items()
+        if number is not None and number not in said.camera_ids
+    ]
 
 
 def judge_link(said: UplinkReading, link: PoliceLink) -> tuple[Verdict, list[Cause]]:

@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from agent.findings import Cause, Verdict
-from drivers.readings import Frozen, PlaybackReading, StreamFault, Unknown
+from drivers.readings import Frozen, StreamFault, Unknown
+from drivers.recorder.readings import PlaybackReading
 
 # Two pictures of one minute differ where somebody walks, or not at all; those of another day
 # differ by their light nearly everywhere, but for a windowless room with its lamps on.

@@ -11,7 +11,8 @@ from agent.monitors.forecast import Forecast
 from agent.monitors.recorder_words import channel_cause, clock_cause
 from agent.monitors.storage import missing_terabytes, storage_causes
 from agent.policy import Channel, RetentionPolicy
-from drivers.readings import ChannelReading, Outage, Reason, RecorderReading, Unknown, Volume
+from drivers.readings import Outage, Reason, Unknown
+from drivers.recorder.readings import ChannelReading, RecorderReading, Volume
 
 # A recorder is polled every minute; one missed poll is no news.
 LOST_AFTER_OUTAGES = 3

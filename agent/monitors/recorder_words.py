@@ -2,7 +2,8 @@
 
 from agent.findings import Cause, Verdict, missing
 from agent.policy import Channel, RetentionPolicy
-from drivers.readings import ChannelReading, Reason, Unknown
+from drivers.readings import Reason, Unknown
+from drivers.recorder.readings import ChannelReading
 
 # Words of public client code. chanDetectResult is not stable between firmwares: a word that is not
 # here is no opinion.

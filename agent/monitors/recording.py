@@ -20,7 +20,8 @@ from agent.monitors.ledger import ChannelLedger, LedgerDay
 from agent.monitors.proof import proof_causes
 from agent.monitors.recorder_words import clock_cause
 from agent.policy import RetentionPolicy
-from drivers.readings import Reason, RecordPolicyReading, Unknown
+from drivers.readings import Reason, Unknown
+from drivers.recorder.readings import RecordPolicyReading
 
 DAY = timedelta(days=1)
 _VERDICTS: dict[RecordingWord, Verdict] = {

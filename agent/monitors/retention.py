@@ -19,16 +19,14 @@ from agent.monitors.recorder_words import channel_cause
 from agent.monitors.recording import Evidence, Judgement, judge_channel
 from agent.monitors.storage import disks_to_remember
 from agent.policy import Channel, RetentionPolicy
-from drivers.readings import (
+from drivers.readings import Outage, Reading, Unknown
+from drivers.recorder.readings import (
     ChannelReading,
-    Outage,
     PlaybackReading,
-    Reading,
     RecordedDaysReading,
     RecorderReading,
     RecordPolicyReading,
     StorageReading,
-    Unknown,
 )
 
 DAY = timedelta(days=1)

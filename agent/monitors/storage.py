@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from agent.findings import Cause, Verdict
-from drivers.readings import Unknown, Volume
+from drivers.readings import Unknown
+from drivers.recorder.readings import Volume
 
 # Words of ISAPI and CGI; one that is not here is no opinion.
 _BROKEN = frozenset(

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.store.database import Database
 from agent.store.numbers import write_meta
-from drivers.readings import AnyReading, Reading
+from drivers.any_reading import AnyReading
+from drivers.readings import Reading
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS reading(

@@ -10,14 +10,8 @@ from agent.survey.coverage import OLDEST_YEAR, days_of
 from agent.survey.view import BEYOND, DAY, Days, Month, View, Wanted, days_between, spans
 from drivers.base import Clock, RecorderDriver
 from drivers.errors import DeviceTimeoutError
-from drivers.readings import (
-    Grade,
-    Reading,
-    Reason,
-    RecordedDay,
-    RecordedDaysReading,
-    Unknown,
-)
+from drivers.readings import Reading, Reason, Unknown
+from drivers.recorder.readings import Grade, RecordedDay, RecordedDaysReading
 
 TIMEOUTS_IN_A_ROW = 3
 # Locked clips are few; what is not found tonight is gone on with tomorrow.

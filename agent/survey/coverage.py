@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
-from drivers.readings import RecordedDay
+from drivers.recorder.readings import RecordedDay
 from drivers.recordings import Segment, Segments
 
 DAY = timedelta(days=1)

@@ -13,15 +13,8 @@ from agent.survey.archive import ArchiveSurvey
 from agent.survey.view import Wanted
 from drivers.base import Clock, Gate, RecorderDriver
 from drivers.errors import BusyError
-from drivers.readings import (
-    Outage,
-    PlaybackReading,
-    Reading,
-    Reason,
-    StreamFault,
-    Unknown,
-    unknown,
-)
+from drivers.readings import Outage, Reading, Reason, StreamFault, Unknown, unknown
+from drivers.recorder.readings import PlaybackReading
 from drivers.recordings import Segment
 from drivers.stream_target import PlaybackTarget, StreamTarget
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from agent.monitors.depth import BEYOND_DAYS
-from drivers.readings import RecordedDay
+from drivers.recorder.readings import RecordedDay
 
 DAY = timedelta(days=1)
 # Days before the target that must be known absent, or the archive may go on behind a hole.

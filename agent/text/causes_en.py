@@ -157,6 +157,7 @@ SENTENCES: Mapping[str, str] = {
     "recording.events_only": "this channel is set to record events only: set it to record all day",
     "police_link.unregistered": "the recorder is not registered with the police platform: check its GB/T 28181 settings and the line",
     "police_link.wrong_server": "the recorder is registered with {told}, it should be {wanted}",
+    "police_link.camera_missing": "key-area cameras are not in the police link: {channels}; add them to the recorder's GB/T 28181 channels",
     "police_link.wrong_id": "the recorder registers as {told}, it should be {wanted}",
     "recording.playback_unplayable": "the recording of {day} is listed, yet does not play ({nights} nights): look at it on the recorder's own screen; if it does not play there either, a disk is failing",
     "recording.playback_like_live": "asked for {day}, the recorder plays what looks like the live picture: what it holds is not proven; look at that day on its own screen",

@@ -157,6 +157,7 @@ SENTENCES: Mapping[str, str] = {
     "recording.events_only": "该通道只设置了事件录像：请改为全天录像",
     "police_link.unregistered": "录像机没有注册到公安平台：请检查 GB/T 28181 设置和线路",
     "police_link.wrong_server": "录像机注册到 {told}，应为 {wanted}",
+    "police_link.camera_missing": "重点部位摄像机未接入公安联网：{channels}；请在录像机的 GB/T 28181 通道中加入",
     "police_link.wrong_id": "录像机的国标编号为 {told}，应为 {wanted}",
     "recording.playback_unplayable": "{day} 的录像在列表中，却无法播放（连续 {nights} 晚）：请在录像机本机上查看；若本机也无法播放，则硬盘正在损坏",
     "recording.playback_like_live": "请求 {day} 的录像，录像机播放的却像是实时画面：保存情况未经证实；请在录像机本机上查看该日录像",

@@ -12,22 +12,19 @@ from pydantic import SecretStr
 
 from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import ProtocolError, UnsupportedDeviceError
-from drivers.readings import (
-    ChannelReading,
-    Reading,
-    Reason,
-    RecorderReading,
-    RecordingMode,
-    RecordPolicyReading,
-    StorageReading,
-    Unknown,
-    unknown,
-)
+from drivers.readings import Reading, Reason, Unknown, unknown
 from drivers.recorder.dahua_cgi import ALLOWED, Cgi, Table, read_time
 from drivers.recorder.dahua_files import PAGES_MAX, DahuaFiles
 from drivers.recorder.dahua_upkeep import modes, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
+from drivers.recorder.readings import (
+    ChannelReading,
+    RecorderReading,
+    RecordingMode,
+    RecordPolicyReading,
+    StorageReading,
+)
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, PlaybackAddress, Segments

@@ -2,8 +2,9 @@
 
 import re
 
-from drivers.readings import Reason, RecordingMode, Unknown, Volume
+from drivers.readings import Reason, Unknown
 from drivers.recorder.dahua_cgi import Table
+from drivers.recorder.readings import RecordingMode, Volume
 
 _NOTHING_SAID = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")
 _OFF = "2"

@@ -9,23 +9,20 @@ from pydantic import SecretStr
 
 from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import BusyError, ProtocolError, UnsupportedDeviceError
-from drivers.readings import (
-    ChannelReading,
-    Reading,
-    Reason,
-    RecorderReading,
-    RecordPolicyReading,
-    StorageReading,
-    Unknown,
-    UplinkReading,
-    unknown,
-)
+from drivers.readings import Reading, Reason, Unknown, unknown
 from drivers.recorder.hikvision_recordings import HikvisionRecordings
 from drivers.recorder.hikvision_search import PAGES_MAX
-from drivers.recorder.hikvision_upkeep import policies, uplink, volumes
+from drivers.recorder.hikvision_upkeep import Uplink, policies, uplink, volumes
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import ALLOWED, Isapi, Reply, children, text
 from drivers.recorder.quirks import QuirkStore
+from drivers.recorder.readings import (
+    ChannelReading,
+    RecorderReading,
+    RecordPolicyReading,
+    StorageReading,
+    UplinkReading,
+)
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, PlaybackAddress, Segments
@@ -238,14 +235,12 @@ class HikvisionDriver:
             )
         if self._settings.police_link is not None:
             said = self._ask_softly("/ISAPI/System/Network/SIP", deadline)
-            link = (said,) * 3 if isinstance(said, Unknown) else uplink(said.root)
+            link = Uplink(*(said,) * 4) if isinstance(said, Unknown) else uplink(said.root)
             readings.append(
                 UplinkReading(
                     device_id=self.device_id,
                     observed_at=now,
-                    registered=link[0],
-                    server=link[1],
-                    uplink_id=link[2],
+                    **link._asdict(),
                 )
             )
         return readings

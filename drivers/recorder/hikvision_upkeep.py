@@ -1,10 +1,12 @@
 """How a Hikvision recorder is set up to keep recordings: its disks, and the tracks it records."""
 
 import re
+from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
-from drivers.readings import Reason, RecordingMode, Unknown, Volume
+from drivers.readings import Reason, Unknown
 from drivers.recorder.isapi import children, local_name, text
+from drivers.recorder.readings import RecordingMode, Volume
 
 _MEGABYTE = 1 << 20
 # ISAPI RaCM, TrackSchedule: continuous is CMR; motion, alarm and the like are events.
@@ -18,6 +20,8 @@ _UNREGISTERED = frozenset(
 _SERVER = ("serveraddress", "sipserveraddress", "ipaddress", "hostname", "registrar", "proxy")
 _OWN_ID = ("deviceid", "username", "authid")
 _NOTHING_SAID = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")
+# GB/T 28181, 20 digits: 8 area, 2 industry, 3 type, 1 net, 6 serial; types 131 and 132 are cameras.
+_CAMERA_ID = re.compile(r"\d{10}13[12]\d{7}")
 _EXPIRY = re.compile(r"P(\d{1,5})D")
 
 
@@ -59,15 +63,24 @@ def policies(root: Element) -> dict[int, tuple[int | None, RecordingMode | Unkno
     return found
 
 
-def uplink(root: Element) -> tuple[bool | Unknown, str | Unknown, str | Unknown]:
-    """Read Network/SIP: registered, server and own id of the GB28181 part; Standard is telephony.
+class Uplink(NamedTuple):
+    """What the GB28181 part says; `camera_ids` are those of the cameras in it."""
+
+    registered: bool | Unknown
+    server: str | Unknown
+    uplink_id: str | Unknown
+    camera_ids: tuple[str, ...] | Unknown
+
+
+def uplink(root: Element) -> Uplink:
+    """Read the GB28181 part of Network/SIP; Standard is telephony.
 
     Its children have many names: they are matched by what they are called, in any case.
     """
     part = next(iter(children(root, "GB28181")), None)
     if part is None:
         missing = Unknown(reason=Reason.NOT_SUPPORTED, detail="its firmware has no GB28181")
-        return missing, missing, missing
+        return Uplink(missing, missing, missing, missing)
     said = {local_name(one).lower(): (one.text or "").strip() for one in part.iter()}
     word = next((said[name].lower() for name in _STATUS if said.get(name)), "")
     registered: bool | Unknown = _NOTHING_SAID
@@ -79,7 +92,11 @@ def uplink(root: Element) -> tuple[bool | Unknown, str | Unknown, str | Unknown]
         registered = Unknown(reason=Reason.MALFORMED, detail=f"register status {word[:20]!r}")
     server = next((said[name] for name in _SERVER if said.get(name)), None)
     own = next((said[name] for name in _OWN_ID if said.get(name)), None)
-    return registered, server or _NOTHING_SAID, own or _NOTHING_SAID
+    numbers = ((one.text or "").strip() for one in part.iter())
+    cameras = tuple(dict.fromkeys(one for one in numbers if _CAMERA_ID.fullmatch(one)))
+    return Uplink(
+        registered, server or _NOTHING_SAID, own or _NOTHING_SAID, cameras or _NOTHING_SAID
+    )
 
 
 def _mode(track: Element) -> RecordingMode | Unknown:

@@ -14,20 +14,14 @@ from pydantic import SecretStr
 
 from drivers.base import Clock, Evidence, Gate, StreamKind
 from drivers.errors import BusyError, DeviceTimeoutError, ProtocolError, UnsupportedDeviceError
-from drivers.readings import (
-    ChannelReading,
-    Reading,
-    Reason,
-    RecorderReading,
-    Unknown,
-    unknown,
-)
+from drivers.readings import Reading, Reason, Unknown, unknown
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import children, text
 from drivers.recorder.onvif_media import Streams
 from drivers.recorder.onvif_search import Recording, find_recordings
 from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
+from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import Maker, RecorderSettings
 from drivers.recorder.soap import ALLOWED, DEVICE, MEDIA, SEARCH, Said, Soap, first, read_date_time
 from drivers.recorder.wall_clock import WallClock

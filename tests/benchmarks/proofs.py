@@ -10,7 +10,8 @@ from agent.devices import DeviceThread
 from agent.monitors.proof import outcome
 from agent.policy import RetentionPolicy
 from agent.survey.proof import PROOF_SECONDS, ProofJob
-from drivers.readings import PlaybackReading, Reading
+from drivers.readings import Reading
+from drivers.recorder.readings import PlaybackReading
 from drivers.stream_target import PlaybackTarget, StreamTarget
 from drivers.stream_workers import StreamWorkers
 from simulators.hikvision import HikvisionSimulator

@@ -13,7 +13,8 @@ from agent.camera_rounds import CameraProbe, CameraRounds
 from agent.clock import SystemClock
 from agent.survey.view import View
 from drivers.errors import DriverError
-from drivers.readings import Reading, RecordedDaysReading, Unknown
+from drivers.readings import Reading, Unknown
+from drivers.recorder.readings import RecordedDaysReading
 from drivers.stream import probe_stream
 from drivers.stream_target import StreamTarget
 from drivers.stream_workers import StreamWorkers

@@ -12,9 +12,9 @@ from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
 from agent.survey.archive import ArchiveSurvey
 from agent.survey.view import Wanted
-from drivers.readings import RecordedDaysReading
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.hikvision import HikvisionDriver
+from drivers.recorder.readings import RecordedDaysReading
 from drivers.recorder.settings import RecorderSettings
 from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth

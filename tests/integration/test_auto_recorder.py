@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
 from drivers.errors import AuthenticationError, UnsupportedDeviceError
-from drivers.readings import Reason, RecorderReading, Unknown
+from drivers.readings import Reason, Unknown
 from drivers.recorder.auto import AutoDriver
 from drivers.recorder.gate import RecorderGate
+from drivers.recorder.readings import RecorderReading
 from drivers.recorder.settings import RecorderSettings
 from simulators.dahua import DahuaSimulator
 from simulators.hikvision import HikvisionSimulator

@@ -18,9 +18,10 @@ from drivers.errors import (
     PermitRefusedError,
     ProtocolError,
 )
-from drivers.readings import ChannelReading, Reason, RecorderReading, Unknown
+from drivers.readings import Reason, Unknown
 from drivers.recorder.dahua import DahuaDriver, live_path
 from drivers.recorder.gate import CredentialState, RecorderGate
+from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import RecorderSettings
 from drivers.recordings import Segments
 from simulators.dahua import DahuaSimulator, Fault

@@ -16,7 +16,8 @@ from drivers.errors import (
     ProtocolError,
     UnsupportedDeviceError,
 )
-from drivers.readings import ChannelReading, Reason, RecorderReading, Unknown
+from drivers.readings import Reason, Unknown
+from drivers.recorder.readings import ChannelReading, RecorderReading
 from simulators.archive import SimulatedChannel
 from simulators.hikvision import NAMESPACES, Fault, HikvisionSimulator
 from simulators.truth import Truth

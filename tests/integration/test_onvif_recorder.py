@@ -10,9 +10,10 @@ from pydantic import SecretStr
 from agent.store.login_budget import FileLoginBudget
 from agent.store.quirks import FileQuirks
 from drivers.errors import AuthenticationError, DriverError, ProtocolError
-from drivers.readings import ChannelReading, Reason, RecorderReading, Unknown
+from drivers.readings import Reason, Unknown
 from drivers.recorder.gate import CredentialState, RecorderGate
 from drivers.recorder.onvif import OnvifDriver
+from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import RecorderSettings
 from drivers.recorder.soap import SEARCH
 from drivers.stream import probe_stream

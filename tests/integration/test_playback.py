@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from agent.clock import SystemClock
 from agent.monitors.proof import outcome
-from drivers.readings import PlaybackReading, StreamFault, Unknown
+from drivers.readings import StreamFault, Unknown
+from drivers.recorder.readings import PlaybackReading
 from drivers.stream_target import PlaybackTarget, StreamTarget
 from drivers.stream_workers import StreamWorkers
 from simulators.archive import SimulatedChannel

@@ -12,8 +12,8 @@ from drivers.errors import (
     PermitRefusedError,
     UnsupportedDeviceError,
 )
-from drivers.readings import RecorderReading
 from drivers.recorder.gate import CredentialState
+from drivers.recorder.readings import RecorderReading
 from simulators.digest_door import LOCK_SECONDS
 from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth

@@ -11,15 +11,13 @@ from agent.monitors import Instant
 from agent.monitors.ledger import Ledgers
 from agent.monitors.retention import RetentionMonitor
 from agent.policy import Channel, RetentionPolicy
-from drivers.readings import (
+from drivers.readings import Reading, Reason, Unknown
+from drivers.recorder.readings import (
     ChannelReading,
     Grade,
-    Reading,
-    Reason,
     RecordedDay,
     RecordedDaysReading,
     RecorderReading,
-    Unknown,
 )
 
 ZONE = ZoneInfo("Asia/Shanghai")

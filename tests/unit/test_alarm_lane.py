@@ -30,13 +30,7 @@ from agent.policy import (
 from agent.states import StateBoard
 from agent.store.alarms import AlarmStore
 from agent.store.outbox import Row
-from drivers.readings import (
-    ContactsReading,
-    PressCountsReading,
-    Reason,
-    ReceiverReading,
-    Unknown,
-)
+from drivers.readings import ContactsReading, PressCountsReading, Reason, ReceiverReading, Unknown
 from tests.unit.sick_database import SickDatabase
 from tests.waiting import wait_until
 

@@ -10,7 +10,8 @@ from agent.monitors.ledger import Ledgers, merged
 from agent.survey.archive import ArchiveSurvey
 from agent.survey.view import Wanted, months_of, spans
 from drivers.errors import DeviceTimeoutError
-from drivers.readings import Reason, RecordedDaysReading, Unknown
+from drivers.readings import Reason, Unknown
+from drivers.recorder.readings import RecordedDaysReading
 from drivers.recordings import Extent
 from tests.simulated_clock import SimulatedClock
 from tests.unit.paper_recorder import BUSY, PaperRecorder

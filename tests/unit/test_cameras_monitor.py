@@ -12,7 +12,6 @@ from agent.monitors.cameras import CamerasMonitor
 from agent.policy import Camera, PicturePolicy
 from drivers.base import Clock
 from drivers.readings import (
-    ChannelReading,
     Outage,
     PictureReading,
     Reading,
@@ -22,6 +21,7 @@ from drivers.readings import (
     StreamReading,
     Unknown,
 )
+from drivers.recorder.readings import ChannelReading
 
 CAMERA = Camera(
     id="gate-cam",

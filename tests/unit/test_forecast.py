@@ -7,7 +7,7 @@ import pytest
 
 from agent.findings import Verdict
 from agent.monitors.forecast import NIGHTS, Forecast, forecast, with_depth
-from drivers.readings import RecordedDay, StorageReading, Volume
+from drivers.recorder.readings import RecordedDay, StorageReading, Volume
 from tests.unit.retention_site import YESTERDAY, Site
 
 DAY = timedelta(days=1)

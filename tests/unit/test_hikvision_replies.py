@@ -20,17 +20,13 @@ from drivers.errors import (
     ProtocolError,
     UnsupportedDeviceError,
 )
-from drivers.readings import (
-    ChannelReading,
-    Reason,
-    RecorderReading,
-    Unknown,
-)
+from drivers.readings import Reason, Unknown
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.hikvision import HikvisionDriver, live_path
 from drivers.recorder.hikvision_recordings import days_of_month
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import Reply, parse
+from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import RecorderSettings
 from tests.simulated_clock import SimulatedClock
 from tests.unit.login_budgets import MemoryBudget

@@ -16,15 +16,8 @@ from agent.survey.archive import ArchiveSurvey
 from agent.survey.proof import ProofJob, instants
 from agent.survey.view import Wanted
 from drivers.errors import BusyError
-from drivers.readings import (
-    Outage,
-    PlaybackReading,
-    Reading,
-    Reason,
-    RecordedDay,
-    StreamFault,
-    Unknown,
-)
+from drivers.readings import Outage, Reading, Reason, StreamFault, Unknown
+from drivers.recorder.readings import PlaybackReading, RecordedDay
 from drivers.recordings import Segment
 from drivers.stream_target import PlaybackTarget, StreamTarget
 from tests.simulated_clock import SimulatedClock

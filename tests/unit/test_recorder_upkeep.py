@@ -1,5 +1,7 @@
 """Disks and record settings: what recorders of the field say, and what is told of it."""
 
+from collections.abc import Mapping
+
 import httpx
 import pytest
 
@@ -7,22 +9,20 @@ from agent.findings import Verdict
 from agent.monitors import Instant
 from agent.monitors.police_link import PoliceLinkMonitor
 from agent.monitors.storage import disks_to_remember, missing_terabytes, storage_causes
-from drivers.readings import (
-    Outage,
-    Reason,
-    RecordingMode,
-    RecordPolicyReading,
-    StorageReading,
-    Unknown,
-    UplinkReading,
-)
-from drivers.readings import Volume as Disk
+from drivers.readings import Outage, Reason, Unknown
 from drivers.recorder.dahua_cgi import Cgi, Table
 from drivers.recorder.dahua_upkeep import modes
 from drivers.recorder.dahua_upkeep import volumes as dahua_volumes
 from drivers.recorder.hikvision_upkeep import policies, uplink, volumes
 from drivers.recorder.http import Answer
 from drivers.recorder.isapi import parse
+from drivers.recorder.readings import (
+    RecordingMode,
+    RecordPolicyReading,
+    StorageReading,
+    UplinkReading,
+)
+from drivers.recorder.readings import Volume as Disk
 from drivers.recorder.settings import PoliceLink
 from tests.simulated_clock import SimulatedClock
 from tests.unit.retention_site import Site, codes, last, surveyed
@@ -247,23 +247,58 @@ def test_the_registration_is_that_of_gb28181_alone(
 ) -> None:
     root = parse(SIP.format(part=part).encode())
     assert root is not None
-    told_, where, _ = uplink(root)
-    assert (told_ if isinstance(told_, bool) else None) is registered
-    assert (where if isinstance(where, str) else None) == server
+    told = uplink(root)
+    assert (told.registered if isinstance(told.registered, bool) else None) is registered
+    assert (told.server if isinstance(told.server, str) else None) == server
+
+
+def test_cameras_in_the_link_are_told_by_the_type_in_their_number() -> None:
+    own, platform = "34020000001180000001", "34020000002000000001"
+    cameras = ("34020000001310000001", "34020000001320000002")
+    listed = "".join(f"<channelID>{one}</channelID>" for one in (*cameras, own, platform, "1"))
+    root = parse(SIP.format(part=f"<GB28181><status>1</status>{listed}</GB28181>").encode())
+    assert root is not None
+    assert uplink(root).camera_ids == cameras
+    root = parse(SIP.format(part="<GB28181><status>1</status></GB28181>").encode())
+    assert root is not None
+    assert isinstance(uplink(root).camera_ids, Unknown)
+
+
+UNSAID = Unknown(reason=Reason.NOT_MEASURED)
+NOBODY: Mapping[str, str | None] = {}
+GATE = "34020000001310000001"
+
+
+def test_a_key_area_that_is_not_in_the_link_is_named() -> None:
+    right = ("10.1.1.1", "34020000001180000001")
+    linked = link_state(True, *right, cameras=(GATE,), key_areas={"gate": GATE})
+    assert linked == (Verdict.OK, set())
+    missing = link_state(True, *right, cameras=(GATE[:-1] + "2",), key_areas={"gate": GATE})
+    assert missing == (Verdict.FAIL, {"police_link.camera_missing"})
+    # What the recorder or the site does not say is no finding.
+    assert link_state(True, *right, key_areas={"gate": GATE}) == (Verdict.OK, set())
+    assert link_state(True, *right, cameras=(), key_areas={"gate": None}) == (Verdict.OK, set())
 
 
 def link_state(
-    registered: bool | Unknown, server: str, own: str, *, age: float = 0
+    registered: bool | Unknown,
+    server: str,
+    own: str,
+    *,
+    age: float = 0,
+    cameras: tuple[str, ...] | Unknown = UNSAID,
+    key_areas: Mapping[str, str | None] = NOBODY,
 ) -> tuple[Verdict, set[str]]:
     clock = SimulatedClock()
     wanted = PoliceLink(server="10.1.1.1", device_id="34020000001180000001")
-    monitor = PoliceLinkMonitor({"nvr-1": wanted})
+    monitor = PoliceLinkMonitor({"nvr-1": wanted}, {"nvr-1": key_areas})
     said = UplinkReading(
         device_id="nvr-1",
         observed_at=clock.now(),
         registered=registered,
         server=server,
         uplink_id=own,
+        camera_ids=cameras,
     )
     monitor.observe(said, Instant(clock.now(), clock.monotonic()))
     (state,) = monitor.states(Instant(clock.now(), clock.monotonic() + age))
@@ -284,7 +319,7 @@ def test_a_link_is_ok_only_as_the_site_expects_it() -> None:
 def test_a_link_nobody_has_told_of_is_unknown() -> None:
     clock = SimulatedClock()
     now = Instant(clock.now(), clock.monotonic())
-    monitor = PoliceLinkMonitor({"nvr-1": PoliceLink()})
+    monitor = PoliceLinkMonitor({"nvr-1": PoliceLink()}, {})
     (state,) = monitor.states(now)
     assert {cause.code for cause in state.data.causes} == {"unknown.not_yet"}
     gone = Outage(device_id="nvr-1", observed_at=clock.now(), reason=Reason.UNREACHABLE)

@@ -7,12 +7,8 @@ from agent.county.contract import Event
 from agent.county.event_data import DeviceEventData
 from agent.findings import Verdict
 from agent.monitors.ledger import Ledgers
-from drivers.readings import (
-    Outage,
-    Reason,
-    RecordedDay,
-    Unknown,
-)
+from drivers.readings import Outage, Reason, Unknown
+from drivers.recorder.readings import RecordedDay
 from tests.unit.retention_site import (
     START,
     YESTERDAY,
