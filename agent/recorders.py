@@ -160,6 +160,7 @@ class RecorderPart:
         for job in (self._job, f"{self._job} again"):
             self._scheduler.cancel(job)
         self._thread.stop()
+        self._gate.release()
 
     def overdue_seconds(self) -> float:
         """Return how long the recorder's driver has overrun a deadline."""

@@ -53,6 +53,7 @@ class HikvisionSimulator(HttpRecorder):
         self.search = hikvision_search.SearchManners()
         self.allow_channel_list = True
         self.disks = [SimulatedDisk("hdd1")]
+        self.zone_text = "\nCST-8:00:00\n"
         self.expiry_days = 0
         self.recording_mode = "CMR"
         self.gb28181: dict[str, str] | None = {
@@ -129,7 +130,7 @@ class HikvisionSimulator(HttpRecorder):
             return (
                 f"<Time {self.attributes()}><timeMode>NTP</timeMode>"
                 f"<localTime{self.inner()}>{wall}+08:00</localTime>"
-                "<timeZone>\nCST-8:00:00\n</timeZone></Time>"
+                f"<timeZone>{self.zone_text}</timeZone></Time>"
             )
         if method == "GET" and path == "/ISAPI/ContentMgmt/InputProxy/channels":
             return self._channel_list()

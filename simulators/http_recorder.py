@@ -31,6 +31,8 @@ CommonFault = Literal[
     "not_found",  # 404 with an HTML page
     "unauthorized",  # 401 whatever the password
     "drip",  # one byte at a time, for ever
+    "empty",  # 200 and no body
+    "chunked",  # in pieces, as small web servers send what they have not counted
     "huge",  # three megabytes of blanks behind the answer
 ]
 
@@ -227,6 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "truncated":
             self._send(sent._replace(body=sent.body[: len(sent.body) // 2]))
+        elif fault == "empty":
+            self._send(sent._replace(body=b""))
+        elif fault == "chunked":
+            self._chunk(sent)
         elif fault == "huge":
             self._send(sent._replace(body=sent.body + b" " * 3_000_000))
         else:
@@ -244,6 +250,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(sent.body)
         self.recorder.sent_bytes += len(sent.body)
+
+    def _chunk(self, sent: Sent) -> None:
+        """Send it as RFC 9112, 7.1 has it, in odd pieces."""
+        self.send_response(sent.status)
+        self.send_header("Content-Type", sent.kind)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        pieces = [sent.body[at : at + 37] for at in range(0, len(sent.body), 37)]
+        for piece in (*pieces, b""):
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 
     def _drip(self, content: bytes) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")

@@ -106,7 +106,7 @@ class RecorderWatch:
         else:
             offset = last.clock_offset_seconds
             online = _count_online(channels)
-            verdict, causes = _judge(offset, channels, policy)
+            verdict, causes = _judge(offset, last.summer_time, channels, policy)
             told = [] if self._volumes is None else storage_causes(self._volumes, self._known_disks)
             verdict = worst([verdict, *(one for one, _ in told)])
             causes += [cause for _, cause in told]
@@ -138,9 +138,15 @@ class RecorderWatch:
 
 
 def _judge(
-    offset: float | Unknown, channels: Sequence[Seen], policy: RetentionPolicy
+    offset: float | Unknown,
+    summer_time: bool | Unknown,
+    channels: Sequence[Seen],
+    policy: RetentionPolicy,
 ) -> tuple[Verdict, list[Cause]]:
     verdicts, causes = [Verdict.OK], []
+    if summer_time is True:
+        verdicts.append(Verdict.WARN)
+        causes.append(Cause(code="recorder.summer_time"))
     clock = clock_cause(offset, policy)
     if clock is not None:
         verdicts.append(clock[0])

@@ -56,6 +56,7 @@ SENTENCES: Mapping[str, str] = {
     "recorder.login_locked": "login: locked by the recorder until {until}; nothing is sent before",
     "recorder.not_learnt": "not learnt yet",
     "recorder.retry_done": "the login of {recorder} is tried once more",
+    "recorder.summer_time": "the recorder moves its clock in spring and autumn: switch daylight saving off",
     "recorder.no_such_channel": "there is no channel {channel} on it in the settings in force",
     "recorder.prove_begun": "asking {recorder} to play a recording of {channel} ...",
     "recorder.prove_waits": "still waiting for its turn; campus-agent status shows what comes of it",

@@ -56,6 +56,7 @@ SENTENCES: Mapping[str, str] = {
     "recorder.login_locked": "登录：被录像机锁定到 {until}，此前不再发送",
     "recorder.not_learnt": "尚未得知",
     "recorder.retry_done": "{recorder} 的登录将再试一次",
+    "recorder.summer_time": "录像机启用了夏令时，会自行拨快拨慢时钟：请关闭夏令时",
     "recorder.no_such_channel": "当前设置中该录像机没有通道 {channel}",
     "recorder.prove_begun": "正在请 {recorder} 回放 {channel} 的录像……",
     "recorder.prove_waits": "仍在排队；结果见 campus-agent status",

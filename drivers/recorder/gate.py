@@ -74,7 +74,13 @@ class LoginState(BaseModel):
 
 
 class LoginBudgetStore(Protocol):
-    """Keeps the login state of one recorder on disk."""
+    """Keeps the login state of one recorder on disk, for one process at a time."""
+
+    def claim(self) -> bool:
+        """Take it for this process, if no other has it; may be called again and again."""
+
+    def release(self) -> None:
+        """Let others have it."""
 
     def load(self) -> LoginState | None:
         """Return what was saved; None when there is nothing, or nothing readable."""
@@ -113,7 +119,10 @@ class RecorderGate:
         self._requests_waiting = 0
         self._lock = threading.Lock()
         self._durable = True
-        self._memory = self._recall(username, password)
+        self._login = (username, password)
+        self._claimed = store.claim()
+        # What another program makes of it is read when that has ended.
+        self._memory = self._recall() if self._claimed else LoginState(salt="0" * 32, credential="")
 
     @property
     def credential(self) -> CredentialState:
@@ -206,6 +215,12 @@ class RecorderGate:
                 self._remember(state="rejected", failures=failures, trying=False)
             return self._memory.state != "rejected"
 
+    def release(self) -> None:
+        """Leave the login to others; whoever asks for a permit takes it again."""
+        with self._lock:
+            self._claimed = False
+            self._store.release()
+
     def retry(self) -> None:
         """Let one login out again after `rejected`: a person asked for it. A lock is still kept."""
         with self._lock:
@@ -227,6 +242,7 @@ class RecorderGate:
 
     def _take(self, use: str, token: object) -> bool:
         with self._lock:
+            self._claim()
             self._refuse_if_stopped()
             now = self._clock.monotonic()
             if self._used[use] >= self._limits[use]:
@@ -254,6 +270,16 @@ class RecorderGate:
                 if self._memory.trying:
                     # It never came to a login: nothing was refused.
                     self._remember(trying=False)
+
+    def _claim(self) -> None:
+        if self._claimed:
+            return
+        if not self._store.claim():
+            raise BusyError(
+                f"recorder {self._device_id}: another program of ours uses its login; "
+                "it is asked again when that has ended"
+            )
+        self._claimed, self._memory = True, self._recall()
 
     def _refuse_if_stopped(self) -> None:
         hold = self._hold()
@@ -286,8 +312,9 @@ class RecorderGate:
             until=self._clock.now() + timedelta(seconds=seconds),
         )
 
-    def _recall(self, username: str, password: SecretStr) -> LoginState:
+    def _recall(self) -> LoginState:
         """Read the budget; whatever cannot be known for sure is held to be a failure."""
+        username, password = self._login
         known = self._store.load()
         if known is None:
             # Not "fresh": a login may have been refused a second ago. One try, alone, no second.
@@ -319,7 +346,7 @@ class RecorderGate:
 
     def _remember(self, **changes: object) -> None:
         memory = self._memory.model_copy(update=changes)
-        if memory == self._memory:
+        if memory == self._memory or not self._claimed:
             return
         self._memory = memory
         try:

@@ -104,6 +104,7 @@ class HikvisionDriver:
             serial_number=self._identity["serial_number"],
             clock_offset_seconds=self._wall.offset,
             device_today=wall,
+            summer_time=_summer_time(clock),
         )
         return [recorder, *self._poll_channels(deadline), *self._poll_upkeep(deadline)]
 
@@ -244,6 +245,14 @@ class HikvisionDriver:
                 )
             )
         return readings
+
+
+def _summer_time(clock: Reply | Unknown) -> bool | Unknown:
+    """Read whether its zone has a tail such as `CST-1:00:00DST01:00:00,M3.5.0/02:00:00,…`."""
+    if isinstance(clock, Unknown):
+        return clock
+    zone = text(clock.root, "timeZone")
+    return _NOTHING_SAID if zone is None else "DST" in zone.upper()
 
 
 def _identity(reply: Reply) -> dict[str, str | Unknown]:

@@ -80,7 +80,7 @@ class OnvifDriver:
 
     def poll(self, *, deadline: float) -> Sequence[Reading]:
         """Return the recorder and its channels as of now. Raises DriverError."""
-        offset = self._read_clock(deadline)
+        offset, summer_time = self._read_clock(deadline)
         if self._identity is None:
             self._identity = self._identify(deadline)
         self._streams.learn_paths(partial(self._put, deadline), self._channels)
@@ -95,6 +95,7 @@ class OnvifDriver:
             serial_number=self._identity["serial_number"],
             clock_offset_seconds=self._wall.offset,
             device_today=wall,
+            summer_time=summer_time,
         )
         return [recorder, *self._channel_readings()]
 
@@ -179,7 +180,7 @@ class OnvifDriver:
         path = self._paths.get(service, DEVICE_PATH)
         return self._signing.ask(path, service, name, inner, deadline=deadline)
 
-    def _read_clock(self, deadline: float) -> float | Unknown:
+    def _read_clock(self, deadline: float) -> tuple[float | Unknown, bool | Unknown]:
         """Ask the time, which takes no login, and tell the signing of it."""
         said = self._soap.ask(
             DEVICE_PATH, DEVICE, "GetSystemDateAndTime", created=None, deadline=deadline
@@ -187,11 +188,14 @@ class OnvifDriver:
         utc = read_date_time(first(said.root, "UTCDateTime"))
         if utc is None:
             self._signing.device_offset = 0.0
-            return Unknown(reason=Reason.MALFORMED, detail="no UTCDateTime")
+            absent = Unknown(reason=Reason.MALFORMED, detail="no UTCDateTime")
+            return absent, absent
         offset = (utc.replace(tzinfo=UTC) - said.asked_at).total_seconds()
         offset -= said.round_trip_seconds / 2
         self._signing.device_offset = offset
-        return offset
+        # It is in force now; whether it will be in half a year is not told.
+        in_force = (text(said.root, "DaylightSavings") or "").lower() == "true"
+        return offset, in_force
 
     def _identify(self, deadline: float) -> dict[str, str | Unknown]:
         absent = Unknown(reason=Reason.NOT_MEASURED, detail="the recorder does not say")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from drivers.readings import Frozen, Reading, StreamFault, Unknown
+from drivers.readings import Frozen, Reading, Reason, StreamFault, Unknown
 
 
 class RecorderReading(Reading):
@@ -20,6 +20,10 @@ class RecorderReading(Reading):
     clock_offset_seconds: float | Unknown
     device_today: datetime | Unknown = Field(
         description="the recorder's own wall clock, naive, as its screen shows it"
+    )
+    summer_time: bool | Unknown = Field(
+        default=Unknown(reason=Reason.NOT_MEASURED),
+        description="whether it moves its clock in spring and autumn",
     )
 
 

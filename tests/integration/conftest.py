@@ -29,10 +29,11 @@ def sit(recorder: HikvisionSimulator, tmp_path: Path) -> Iterator[Callable[..., 
     desks: list[Desk] = []
 
     def made(password: str = "secret", clock: SystemClock = CLOCK) -> Desk:
-        desk = Desk(recorder, tmp_path / "budget", password, clock)
-        desk.driver.open()
-        desks.append(desk)
-        return desk
+        for before in desks:  # a process that has ended holds no login
+            before.gate.release()
+        desks.append(Desk(recorder, tmp_path / "budget", password, clock))
+        desks[-1].driver.open()
+        return desks[-1]
 
     yield made
     for desk in desks:

@@ -66,6 +66,7 @@ FAULTS: list[tuple[Fault, type[DriverError]]] = [
     ("truncated", ProtocolError),
     ("wrong_length", ProtocolError),
     ("html", ProtocolError),
+    ("empty", ProtocolError),
     ("huge", ProtocolError),
     ("drip", DeviceTimeoutError),
     ("status_with_200", UnsupportedDeviceError),
@@ -204,3 +205,24 @@ def test_a_simulated_channel_records_up_to_today() -> None:
     days = [recorder.channels[0].has(now.date() - timedelta(days=n), now) for n in range(-1, 5)]
     recorder.stop()
     assert days == [False, True, True, True, False, False]
+
+
+def test_an_answer_in_pieces_is_read_as_a_whole(
+    recorder: HikvisionSimulator, sit: Callable[..., Desk]
+) -> None:
+    recorder.fault = "chunked"
+    reading = sit().poll()[0]
+    assert isinstance(reading, RecorderReading)
+    assert (reading.model, reading.summer_time) == ("DS-7616NI-SIM", False)
+
+
+def test_a_zone_with_summer_time_is_told_and_the_digits_are_believed(
+    recorder: HikvisionSimulator, sit: Callable[..., Desk]
+) -> None:
+    # qb60/hikvision-downloader#5
+    recorder.zone_text = "CST-8:00:00DST01:00:00,M3.5.0/02:00:00,M10.5.0/03:00:00"
+    reading = sit().poll()[0]
+    assert isinstance(reading, RecorderReading)
+    assert reading.summer_time is True
+    assert isinstance(reading.clock_offset_seconds, float)
+    assert abs(reading.clock_offset_seconds) < 5

@@ -219,7 +219,7 @@ def test_a_model_that_wants_digest_in_front_of_the_question_gets_it(
     assert truth.lines("login_failed") == []
 
 
-FAULTS: list[Fault] = ["truncated", "html", "huge", "wrong_length"]
+FAULTS: list[Fault] = ["truncated", "html", "huge", "wrong_length", "empty"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)

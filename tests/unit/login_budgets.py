@@ -9,6 +9,13 @@ class MemoryBudget:
     def __init__(self, state: LoginState | None = None) -> None:
         self.state = state
         self.saves = 0
+        self.elsewhere = False
+
+    def claim(self) -> bool:
+        return not self.elsewhere
+
+    def release(self) -> None:
+        """Nobody waits for it."""
 
     def load(self) -> LoginState | None:
         return self.state

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,27 @@ def test_a_failed_save_leaves_the_old_file_and_no_litter(
 def test_a_directory_that_is_gone_is_an_error_to_count(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="gone"):
         FileLoginBudget(tmp_path / "gone" / "nvr-1").save(STATE)
+
+
+def test_two_programs_cannot_have_it_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "login-nvr-1.json"
+    held = "import sys; from pathlib import Path\n"
+    held += "from agent.store.login_budget import FileLoginBudget\n"
+    held += "budget = FileLoginBudget(Path(sys.argv[1])); print(budget.claim(), flush=True)\n"
+    held += "sys.stdin.read()"
+    command = [sys.executable, "-c", held, str(path)]
+    mine = FileLoginBudget(path)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"True\n"
+        assert not mine.claim()
+        other.kill()
+    assert mine.claim()
+    assert mine.claim()
+    assert not FileLoginBudget(path).claim()
+    mine.release()
+    assert FileLoginBudget(path).claim()
+
+
+def test_a_disk_that_takes_no_lock_does_not_end_the_watch(tmp_path: Path) -> None:
+    assert FileLoginBudget(tmp_path / "no-such-directory" / "nvr-1").claim()

@@ -361,3 +361,22 @@ def test_a_request_goes_before_streams_to_vouch_for_the_login() -> None:
     for worker in workers:
         worker.join()
     assert order[0] == "request"
+
+
+def test_nothing_goes_out_while_another_program_uses_the_login(clock: SimulatedClock) -> None:
+    budget = MemoryBudget()
+    gate = gate_on(clock, budget)
+    gate.release()
+    budget.elsewhere = True
+    with (
+        pytest.raises(BusyError, match="another program"),
+        gate.permit("request", deadline=clock.monotonic() + 1),
+    ):
+        pass
+    other = gate_on(clock, budget)
+    other.retry()  # it is not ours to spend
+    assert budget.state == MemoryBudget(budget.state).load()
+    budget.elsewhere = False
+    attempts(gate_on(clock, budget), clock, 1, 0)  # what the other one found out
+    assert attempts(gate, clock, 5, 0) == 0
+    assert state(gate) is CredentialState.REJECTED

@@ -305,3 +305,11 @@ def test_strangers_are_passed_over() -> None:
     site = Site()
     other = site.recorder().model_copy(update={"device_id": "nvr-9"})
     assert site.see(other, site.channel(99), *site.months(99, last(40))) == []
+
+
+def test_a_recorder_that_moves_its_clock_in_spring_is_warned_of() -> None:
+    site = surveyed(last(40))
+    site.see(site.channel(1), site.channel(2))
+    site.see(site.recorder().model_copy(update={"summer_time": True}))
+    assert site.recorder_state().verdict is Verdict.WARN
+    assert "recorder.summer_time" in codes(site.recorder_state())
