@@ -117,3 +117,25 @@ def test_a_school_is_warned_before_a_target_is_missed() -> None:
     site.see(StorageReading(device_id="nvr-1", observed_at=site.wall, volumes=disks))
     codes = {one.code for one in site.recorder_state().causes}
     assert "recorder.disk_short" in codes
+
+
+def test_a_calendar_says_nothing_of_the_oldest() -> None:
+    site = Site()
+    site.see(site.recorder(), *site.months(2, [YESTERDAY - n * DAY for n in range(60)]))
+    assert site.ledgers.recorder("nvr-1").depths == {}
+
+
+def test_a_channel_that_is_short_is_not_told_that_it_will_be() -> None:
+    site = Site()
+    site.see(site.recorder())
+    for number in range(12):
+        until = YESTERDAY + number * DAY
+        held = [until - n * DAY for n in range(10)]
+        site.see(*site.months(2, held, until=until), site.looked_at(2, until))
+        oldest = until - (40 - number // 2) * DAY
+        site.see(site.evidence(1, "A", {oldest: RecordedDay(present=True, usable=True)}))
+        site.wait(86_400)
+        site.see(site.recorder())
+    state = site.recording()
+    assert (state.word, state.missed_on) == ("short", None)
+    assert "recording.will_be_short" not in {one.code for one in state.causes}
