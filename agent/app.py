@@ -184,7 +184,7 @@ class App:
         )
         self._publisher.on_command = self._desk.receive
         own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
-        understood = verbs(alarm, alarm_loop, *own)
+        understood = verbs(alarm, alarm_loop, *own, self._equipment.learning.accept)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:

@@ -19,7 +19,7 @@ from drivers.readings import (
     StreamReading,
     Unknown,
 )
-from drivers.stream_target import StreamTarget
+from drivers.stream_target import ReferenceTask, StreamTarget
 from drivers.stream_workers import StreamWorkers
 
 AT_ONCE = 4  # more saturates two cores and falsifies the measured frame rate
@@ -48,7 +48,10 @@ class CameraRounds:
         clock: Clock,
         *,
         round_seconds: float,
+        reference: Callable[[str], ReferenceTask | None] = lambda _: None,
     ) -> None:
+        """`reference` says what a check of a camera does with what was learned of it."""
+        self._reference = reference
         self._probes = probes
         self._workers = workers
         self._post: Post = lambda _: None
@@ -98,6 +101,7 @@ class CameraRounds:
             now = self._clock.monotonic()
             with probe.gate.permit("live", deadline=now + PERMIT_SECONDS):
                 deadline = self._clock.monotonic() + PROBE_SECONDS
+                target = target.model_copy(update={"reference": self._reference(camera)})
                 for reading in self._workers.probe(target, deadline=deadline):
                     self._report_login(probe.gate, reading)
                     self._post(reading)

@@ -20,6 +20,8 @@ from agent.monitors.police_link import PoliceLinkMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
 from agent.parts import HOST, LoopName, Made, Plan, device_plans
+from agent.picture_learning import PictureLearning
+from agent.policy import PicturePolicy
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
@@ -79,6 +81,8 @@ class Equipment:
         self._judges: dict[str, _Judge] = {}
         self._workers = StreamWorkers(clock)
         self._ledgers = Ledgers()
+        references = site.state.directory / "references"
+        self.learning = PictureLearning(references, site.site.zone, clock)
         prepared = self.prepare(site)
         self.take(prepared, "alarm")
         self.take(prepared, "watch")
@@ -232,17 +236,29 @@ class Equipment:
             key = (recorder, password, site.retention)
             recorders.append(key)
             yield Plan(f"recorder {recorder.id}", key, "watch", lambda make=make: Made(make()))  # type: ignore[misc]
-        rounds = (site.cameras, tuple(recorders))
+        rounds = (site.cameras, site.pictures, tuple(recorders))
         # The last of all: it opens the streams of the recorders that are there by then.
-        yield Plan("cameras", rounds, "watch", partial(self._rounds, site.cameras.round_seconds))
+        yield Plan(
+            "cameras",
+            rounds,
+            "watch",
+            partial(self._rounds, site.cameras.round_seconds, site.pictures),
+        )
 
-    def _rounds(self, round_seconds: float) -> Made:
+    def _rounds(self, round_seconds: float, policy: PicturePolicy) -> Made:
         recorders = [one.made.part for one in self._parts.values()]
         probes = [
             probe for one in recorders if isinstance(one, RecorderPart) for probe in one.probes()
         ]
         self._workers = StreamWorkers(self._clock)
-        return Made(CameraRounds(probes, self._workers, self._clock, round_seconds=round_seconds))
+        rounds = CameraRounds(
+            probes,
+            self._workers,
+            self._clock,
+            round_seconds=round_seconds,
+            reference=lambda camera: self.learning.task(camera, policy),
+        )
+        return Made(rounds)
 
     def _play_back(self, target: PlaybackTarget, deadline: float) -> Sequence[Reading]:
         """Play a recording in the workers there are by then."""
@@ -284,6 +300,7 @@ class Equipment:
                     watched,
                     site.pictures,
                     max_age_seconds=max_age,
+                    well=self.learning.are_well,
                     before=before if isinstance(before, CamerasMonitor) else None,
                 ),
             ),

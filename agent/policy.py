@@ -204,6 +204,35 @@ class PicturePolicy(DeviceSettings):
     bright_mean: float = 200
     contrast_std: float = 12
     contrast_span: float = 36
+    noise_levels: float = Field(default=4, gt=0, description="sigma; twice that by night")
+    snow_ratio: float = Field(default=0.07, gt=0, le=1)
+    stripe_ratio: float = Field(default=0.17, gt=0, le=1)
+    band_ratio: float = Field(default=0.30, gt=0)
+    cast_levels: float = Field(default=17, gt=0)
+    cast_spread_ratio: float = Field(default=1.5, gt=0)
+    grey_chroma_levels: float = Field(
+        default=2, ge=0, description="a picture with less colour is one of the night"
+    )
+    view_change: float = Field(
+        default=0.75, gt=0, le=2, description="1 less the likeness to the learned view"
+    )
+    covered_ratio: float = Field(default=0.70, gt=0, le=1)
+    blur_ratio: float = Field(
+        default=0.65, gt=0, le=1, description="steepness of edges, of that learned"
+    )
+    cast_shift_levels: float = Field(default=6, gt=0)
+    growth: float = Field(default=2, gt=1, description="of stripes and bands, of those learned")
+    covered_structure_ratio: float = Field(
+        default=0.30, ge=0, le=1, description="with less structure another view is a cover"
+    )
+    least_structure_ratio: float = Field(default=0.10, ge=0, le=1)
+    still_levels: int = Field(default=2, ge=0)
+    still_ratio: float = Field(
+        default=0.05, ge=0, le=1, description="a scene that stands still more often is let be"
+    )
+    learn_minutes: float = Field(default=30, gt=0, description="how often a picture is learned")
+    learned_checks: int = Field(default=12, ge=1)
+    learned_hours: float = Field(default=24, ge=0)
     fps_warn_ratio: float = Field(default=0.6, ge=0, le=1)
     raise_after: int = Field(default=3, ge=1)
     clear_after: int = Field(default=3, ge=1)

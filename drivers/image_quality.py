@@ -5,7 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from drivers.readings import Frozen
+from drivers.picture_colour import colour_of
+from drivers.picture_edges import STRUCTURE_GRADIENT, coarse_gradients, edge_steepness
+from drivers.picture_noise import impulse_ratio, noise_levels, stripe_and_band_ratio
+from drivers.readings import Frozen, Reason, Unknown
 
 Picture = NDArray[np.uint8]
 
@@ -25,6 +28,15 @@ class PictureFeatures(Frozen):
     saturated_ratio: float = Field(ge=0, le=1)
     flat_ratio: float = Field(ge=0, le=1)
     dominant_ratio: float = Field(ge=0, le=1)
+    noise_levels: float | Unknown
+    impulse_ratio: float = Field(ge=0, le=1)
+    stripe_ratio: float = Field(ge=0, le=1)
+    band_ratio: float = Field(ge=0)
+    cast_levels: float | Unknown
+    cast_spread_ratio: float | Unknown
+    chroma_levels: float | Unknown
+    edge_steepness: float | Unknown
+    structured_ratio: float = Field(ge=0, le=1)
 
 
 def fitting_size(width: int, height: int) -> tuple[int, int]:
@@ -36,9 +48,12 @@ def fitting_size(width: int, height: int) -> tuple[int, int]:
 def picture_features(picture: Picture) -> PictureFeatures:
     """Measure a picture: rows x columns (grey) or rows x columns x 3 (BGR), 8 bits."""
     small = _shrunk(picture)
-    grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    grey = small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8)
     counts = np.bincount(grey.ravel(), minlength=256)
     cumulated = np.cumsum(counts) / grey.size
+    stripes, bands = stripe_and_band_ratio(grey)
+    colour = None if small.ndim == 2 else colour_of(small)
+    dark = Unknown(reason=Reason.NOT_MEASURED, detail="no colour to measure")
     return PictureFeatures(
         luma_mean=float(grey.mean()),
         luma_std=float(grey.std()),
@@ -47,7 +62,20 @@ def picture_features(picture: Picture) -> PictureFeatures:
         saturated_ratio=float(counts[SATURATED:].sum() / grey.size),
         flat_ratio=_flat_ratio(grey),
         dominant_ratio=_dominant_ratio(small),
+        noise_levels=_or_unknown(noise_levels(grey), "too small"),
+        impulse_ratio=impulse_ratio(grey),
+        stripe_ratio=stripes,
+        band_ratio=bands,
+        cast_levels=dark if colour is None else colour.cast_levels,
+        cast_spread_ratio=dark if colour is None else colour.spread_ratio,
+        chroma_levels=dark if colour is None else colour.chroma,
+        edge_steepness=_or_unknown(edge_steepness(grey), "no edges"),
+        structured_ratio=float((coarse_gradients(grey) > STRUCTURE_GRADIENT).mean()),
     )
+
+
+def _or_unknown(value: float | None, why: str) -> float | Unknown:
+    return Unknown(reason=Reason.NOT_MEASURED, detail=why) if value is None else value
 
 
 def _shrunk(picture: Picture) -> Picture:
@@ -64,13 +92,16 @@ def _flat_ratio(grey: NDArray[np.generic]) -> float:
     if not rows or not columns:
         return 1.0
     whole = grey[: rows * BLOCK, : columns * BLOCK].astype(np.float32)
-    spread = whole.reshape(rows, BLOCK, columns, BLOCK).std(axis=(1, 3))
-    return float((spread < FLAT_STD).mean())
+    size = (columns, rows)  # averaging whole blocks is what shrinking by area does
+    mean, square = (
+        cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (whole, whole * whole)
+    )
+    return float((square - mean * mean < FLAT_STD**2).mean())
 
 
 def _dominant_ratio(picture: Picture) -> float:
     """Return the share of the commonest colour, in 16 steps a channel."""
-    steps = (picture >> 4).astype(np.int32)
+    steps: NDArray[np.integer] = (picture >> 4).astype(np.uint16)
     if steps.ndim == 3:
-        steps = steps[..., 0] * 256 + steps[..., 1] * 16 + steps[..., 2]
+        steps = (steps[..., 0] << 8) | (steps[..., 1] << 4) | steps[..., 2]
     return float(np.bincount(steps.ravel()).max() / steps.size)

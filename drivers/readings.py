@@ -43,6 +43,9 @@ class Unknown(Frozen):
     detail: str = ""
 
 
+_NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
+
+
 def unknown(error: DriverError) -> Unknown:
     """Return what an error leaves of a measurement."""
     return Unknown(reason=Reason(error.reason), detail=str(error))
@@ -239,8 +242,15 @@ class StreamReading(Reading):
     detail: str = ""
 
 
+Mode = Literal["colour", "grey"]
+
+
 class PictureReading(Reading):
-    """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255."""
+    """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255.
+
+    From `learned_checks` on: how it compares with what its camera is used to show. `still_levels`
+    is the largest difference from the check before, `still_ratio` how often there is none now.
+    """
 
     kind: Literal["picture"] = "picture"
     luma_mean: float
@@ -250,6 +260,26 @@ class PictureReading(Reading):
     saturated_ratio: float
     flat_ratio: float
     dominant_ratio: float
+    noise_levels: float | Unknown = _NOT_MEASURED
+    impulse_ratio: float | Unknown = _NOT_MEASURED
+    stripe_ratio: float | Unknown = _NOT_MEASURED
+    band_ratio: float | Unknown = _NOT_MEASURED
+    cast_levels: float | Unknown = _NOT_MEASURED
+    cast_spread_ratio: float | Unknown = _NOT_MEASURED
+    chroma_levels: float | Unknown = _NOT_MEASURED
+    edge_steepness: float | Unknown = _NOT_MEASURED
+    structured_ratio: float | Unknown = _NOT_MEASURED
+    mode: Mode | Unknown = _NOT_MEASURED
+    learned_checks: int | Unknown = _NOT_MEASURED
+    reference_ready: bool | Unknown = _NOT_MEASURED
+    view_change: float | Unknown = _NOT_MEASURED
+    covered_ratio: float | Unknown = _NOT_MEASURED
+    steepness_ratio: float | Unknown = _NOT_MEASURED
+    cast_shift_levels: float | Unknown = _NOT_MEASURED
+    stripe_growth: float | Unknown = _NOT_MEASURED
+    band_growth: float | Unknown = _NOT_MEASURED
+    still_ratio: float | Unknown = _NOT_MEASURED
+    still_levels: int | Unknown = _NOT_MEASURED
 
 
 class HostReading(Reading):

@@ -13,6 +13,23 @@ from drivers.base import DeviceSettings
 READS_UNTIL_GIVEN_UP = 2
 
 
+class ReferenceTask(DeviceSettings):
+    """What is to be done with a camera's learned reference at a check.
+
+    `slot` is the three hours of the site's day, `at` seconds since 1970; a reference is ready after
+    so many checks over so long a time.
+    """
+
+    directory: str
+    slot: int = Field(ge=0, le=7)
+    at: float
+    learn: bool
+    forget: bool = False
+    grey_chroma_levels: float = 2.0
+    ready_checks: int = Field(default=12, ge=1)
+    ready_seconds: float = Field(default=86_400, ge=0)
+
+
 class StreamTarget(DeviceSettings):
     """Which stream to open and how long to look; the address never holds the login."""
 
@@ -24,6 +41,7 @@ class StreamTarget(DeviceSettings):
     open_seconds: float = Field(default=5.0, gt=0, le=10)
     read_seconds: float = Field(default=3.0, gt=0, le=5)
     key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
+    reference: ReferenceTask | None = None
 
     @model_validator(mode="after")
     def _plain_address(self) -> Self:

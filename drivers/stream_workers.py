@@ -15,9 +15,11 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import IO, Any, cast
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 
@@ -25,6 +27,9 @@ from drivers.any_reading import AnyReading
 from drivers.base import Clock
 from drivers.readings import Outage, PictureReading, Reading, Reason
 from drivers.stream_target import PlaybackTarget, StreamTarget
+
+if TYPE_CHECKING:
+    from drivers.picture_check import PictureCheck
 
 PROBES_AT_ONCE = 4  # more falsify each other's figures on two weak cores
 PROBES_A_LIFE = 500
@@ -68,7 +73,7 @@ class StreamWorkers:
         self, target: StreamTarget | PlaybackTarget, hard_bound: float, deadline: float
     ) -> list[Reading]:
         bound = min(target.bound_seconds, hard_bound)
-        place = self._take_place(deadline - bound)
+        place = self._take_place(target.device_id, deadline - bound)
         if place is None and not self._closed:
             return [self._outage(target, Reason.BUSY, "no stream worker came free in time")]
         if place is None:
@@ -105,10 +110,14 @@ class StreamWorkers:
         for process in processes:
             process.wait_or_kill(1.0)
 
-    def _take_place(self, latest: float) -> int | None:
+    def _take_place(self, device_id: str, latest: float) -> int | None:
+        """Wait for a place: in the worker that knows the camera's last picture if it has one."""
+        usual = zlib.crc32(device_id.encode()) % len(self._busy)
         with self._free:
             while not self._closed:
                 place = min(range(len(self._busy)), key=self._busy.__getitem__)
+                if self._busy[usual] < self._slots_each:
+                    place = usual
                 if (left := latest - self._clock.monotonic()) < 0:
                     return None
                 if self._busy[place] < self._slots_each:
@@ -284,29 +293,25 @@ def _play_back(fields: dict[str, Any]) -> list[Reading]:
     return [play_back(PlaybackTarget.model_validate(fields), _WorkerClock())]
 
 
-def _probe(fields: dict[str, Any]) -> list[Reading]:
-    from drivers.image_quality import picture_features  # noqa: PLC0415
+def _probe(check: "PictureCheck", fields: dict[str, Any]) -> list[Reading]:
     from drivers.stream import probe_stream  # noqa: PLC0415
 
-    reading, picture, _ = probe_stream(StreamTarget.model_validate(fields), _WorkerClock())
+    target = StreamTarget.model_validate(fields)
+    reading, picture, _ = probe_stream(target, _WorkerClock())
     if picture is None:
         return [reading]
-    features = picture_features(picture).model_dump()
+    measured = check.fields(target, picture)
     return [
-        PictureReading(device_id=reading.device_id, observed_at=reading.observed_at, **features),
+        PictureReading(device_id=reading.device_id, observed_at=reading.observed_at, **measured),
         reading,
     ]
-
-
-TASKS: dict[str, Callable[[dict[str, Any]], list[Reading]]] = {
-    "probe": _probe,
-    "playback": _play_back,
-}
 
 
 def main() -> None:
     """Serve probes from standard input until it closes."""
     import cv2  # noqa: PLC0415 - in the worker alone
+
+    from drivers.picture_check import PictureCheck  # noqa: PLC0415 - as above
 
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -316,10 +321,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     lock = threading.Lock()
+    tasks: dict[str, Callable[[dict[str, Any]], list[Reading]]] = {
+        "probe": partial(_probe, PictureCheck()),
+        "playback": _play_back,
+    }
 
     def serve(number: int, task: str, fields: dict[str, Any]) -> None:
         try:
-            readings = TASKS[task](fields)
+            readings = tasks[task](fields)
         except Exception as error:  # noqa: BLE001 - one probe's surprise is not the next one's
             detail = f"the check failed: {type(error).__name__}"  # its text may hold the login
             now = datetime.now(UTC)

@@ -100,6 +100,68 @@ def low_contrast(index: int, width: int, height: int) -> Picture:
     return cv2.convertScaleAbs(gate(index, width, height), alpha=0.12, beta=125).astype(np.uint8)
 
 
+def noisy(index: int, width: int, height: int) -> Picture:
+    """The gate by a sensor whose gain is turned up as far as it goes."""
+    grain = np.random.default_rng(index).normal(0, 22, (height, width, 3))
+    return np.clip(gate(index, width, height) + grain, 0, 255).astype(np.uint8)
+
+
+def snow(index: int, width: int, height: int) -> Picture:
+    """The gate through a cable that has come loose: white and black dots."""
+    picture, chance = gate(index, width, height), np.random.default_rng(index)
+    for light in (0, 255):
+        picture[chance.random((height, width)) < 0.08] = light
+    return picture
+
+
+def striped(index: int, width: int, height: int) -> Picture:
+    """The corridor with hum on the line: slanting stripes that wander."""
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    wave = 28 * np.sin((across + 0.6 * down) * 2 * np.pi / (width / 48) + index)
+    picture = corridor(index, width, height).astype(np.float32) + wave[..., None]
+    return np.asarray(picture.clip(0, 255), dtype=np.uint8)
+
+
+def banded(index: int, width: int, height: int) -> Picture:
+    """The gate with rows that lost their level, as a dying codec leaves them."""
+    chance = np.random.default_rng(3)
+    rows = np.repeat(chance.normal(0, 60, height // 4 + 1), 4)[:height]
+    picture = gate(index, width, height).astype(np.float32) + rows[:, None, None]
+    return np.asarray(picture.clip(0, 255), dtype=np.uint8)
+
+
+def pink(index: int, width: int, height: int) -> Picture:
+    """The gate by day with the infrared filter left open."""
+    tinted = gate(index, width, height).astype(np.float32) * (0.75, 0.6, 1.15) + (20, 0, 40)
+    return np.asarray(tinted.clip(0, 255), dtype=np.uint8)
+
+
+def turned(index: int, width: int, height: int) -> Picture:
+    """The gate by a camera that somebody has pushed aside: more than a quarter is new."""
+    aside, down = width // 4 + width // 90, height // 20
+    away = np.roll(gate(index, width, height), (down, aside), axis=(0, 1))
+    away[:, :aside] = corridor(index, width, height)[:, :aside]
+    return away
+
+
+def covered(index: int, width: int, height: int) -> Picture:
+    """The gate with a bag over the lens, but for a corner."""
+    picture = gate(index, width, height)
+    picture[: int(height * 0.9), : int(width * 0.95)] = (52, 58, 60)
+    return _grain(picture, index)
+
+
+def blurred(index: int, width: int, height: int) -> Picture:
+    """The gate through dew."""
+    soft = cv2.GaussianBlur(gate(index, width, height), (0, 0), width / 320)
+    return _grain(soft.astype(np.uint8), index)
+
+
+def frozen(_index: int, width: int, height: int) -> Picture:
+    """The gate as it was a while ago, over and over."""
+    return gate(0, width, height)
+
+
 SCENES: dict[str, Draw] = {
     "gate": gate,
     "corridor": corridor,
@@ -108,4 +170,13 @@ SCENES: dict[str, Draw] = {
     "overexposed": overexposed,
     "dark": dark,
     "low_contrast": low_contrast,
+    "noisy": noisy,
+    "snow": snow,
+    "striped": striped,
+    "banded": banded,
+    "pink": pink,
+    "turned": turned,
+    "covered": covered,
+    "blurred": blurred,
+    "frozen": frozen,
 }

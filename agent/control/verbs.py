@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, TypeVar
 
+import structlog
+
 from agent.alarm_lane import AlarmLane
 from agent.control.protocol import CommandError
 from agent.control.server import Args, Verb
@@ -18,6 +20,8 @@ LOOP_SECONDS = 5.0
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 
 def verbs(
     alarm: AlarmLane,
@@ -26,6 +30,7 @@ def verbs(
     read_settings: Callable[[], Sequence[str]],
     county: Callable[[], Link],
     recorders: Callable[[], Mapping[str, RecorderPart]],
+    accept_view: Callable[[str], None],
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
@@ -63,8 +68,17 @@ def verbs(
     def link(_args: Args, _who: str) -> dict[str, Any]:
         return county().model_dump()
 
+    def accept(args: Args, who: str) -> dict[str, Any]:
+        camera = str(args.get("camera", ""))
+        if all((one.data.kind, one.id) != ("camera", camera) for one in board.newest()):
+            raise CommandError("camera.no_such", camera=camera)
+        log.info("view accepted", device=camera, by=who)
+        accept_view(camera)
+        return {}
+
     return {
         "county": link,
+        "camera-accept": accept,
         **_of_recorders(recorders),
         "reload": reload,
         "alarm-reset": reset,

@@ -153,7 +153,7 @@ class CameraState(StateData):
     """One camera: its stream, layer by layer, and its picture."""
 
     kind = "camera"
-    volatile = frozenset({"observed_at", "fps", "bitrate_kbps", "gop_frames"})
+    volatile = frozenset({"observed_at", "fps", "bitrate_kbps", "gop_frames", "learned_checks"})
     online: bool | Literal["unknown"]
     layer: Word
     fault: Word | None
@@ -164,6 +164,11 @@ class CameraState(StateData):
     bitrate_kbps: Measure
     gop_frames: Count
     picture: Literal["good", "faulty", "unknown"]
+    reference: Literal["learning", "ready", "unknown"] = Field(
+        default="unknown",
+        description="whether it is known what this camera is used to show at this hour",
+    )
+    learned_checks: Count = "unknown"
 
 
 class HostState(StateData):

@@ -1,6 +1,6 @@
 """Cameras: does the stream come up, layer by layer, and is there anything to be seen in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 from agent.county.contract import Event, State, as_word
@@ -8,6 +8,8 @@ from agent.county.event_data import CameraEventData
 from agent.county.state_data import CameraState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
+from agent.monitors.camera_marks import Mark, Marks
+from agent.monitors.picture import picture_causes
 from agent.policy import Camera, PicturePolicy
 from drivers.readings import (
     Outage,
@@ -31,6 +33,15 @@ VERDICTS = {
     "camera.dark": Verdict.WARN,
     "camera.bright": Verdict.WARN,
     "camera.low_contrast": Verdict.WARN,
+    "camera.noise": Verdict.WARN,
+    "camera.snow": Verdict.WARN,
+    "camera.stripes": Verdict.WARN,
+    "camera.bands": Verdict.WARN,
+    "camera.colour_cast": Verdict.WARN,
+    "camera.blurred": Verdict.WARN,
+    "camera.view_changed": Verdict.FAIL,
+    "camera.covered": Verdict.FAIL,
+    "camera.frozen": Verdict.FAIL,
     "camera.low_fps": Verdict.WARN,
     "camera.wrong_codec": Verdict.WARN,
     "camera.channel_offline": Verdict.FAIL,
@@ -40,69 +51,6 @@ VERDICTS = {
 
 Judgement = tuple[Verdict, Cause]
 Figure = TypeVar("Figure", int, float)
-
-
-def picture_cause(picture: PictureReading, policy: PicturePolicy) -> Cause | None:
-    """Name the one gross fault of a picture, the emptiest first."""
-    if (
-        picture.flat_ratio > policy.no_signal_flat_ratio
-        and picture.dominant_ratio > policy.no_signal_dominant_ratio
-    ):
-        if picture.luma_p98 < policy.dark_p98:
-            return Cause(code="camera.black", params={"luma_p98": picture.luma_p98})
-        if picture.luma_mean > policy.bright_mean:
-            return Cause(code="camera.white", params={"luma_mean": round(picture.luma_mean, 1)})
-        ratio = round(picture.dominant_ratio, 2)
-        return Cause(code="camera.no_signal", params={"dominant_ratio": ratio})
-    if picture.luma_p98 < policy.dark_p98:
-        return Cause(code="camera.dark", params={"luma_p98": picture.luma_p98})
-    if (
-        picture.saturated_ratio > policy.bright_saturated_ratio
-        or picture.luma_mean > policy.bright_mean
-    ):
-        ratio = round(picture.saturated_ratio, 2)
-        return Cause(code="camera.bright", params={"saturated_ratio": ratio})
-    if (
-        picture.luma_std < policy.contrast_std
-        or picture.luma_p98 - picture.luma_p2 < policy.contrast_span
-    ):
-        std = round(picture.luma_std, 1)
-        return Cause(code="camera.low_contrast", params={"luma_std": std})
-    return None
-
-
-class _Mark:
-    """One kind of fault with its hysteresis: bad checks in a row raise it, good ones clear it."""
-
-    def __init__(self, raise_after: int, clear_after: int) -> None:
-        self.raised: Cause | None = None
-        self.pending: Cause | None = None
-        self._raise_after = raise_after
-        self._clear_after = clear_after
-        self._bad = 0
-        self._good = 0
-
-    def see(self, cause: Cause | None, *, confirmed: bool = False) -> None:
-        """Count one check; `confirmed` by another witness raises at once."""
-        self.pending = None
-        if cause is None:
-            self._bad, self._good = 0, self._good + 1
-            if self._good >= self._clear_after:
-                self.raised = None
-            return
-        self._bad, self._good = self._bad + 1, 0
-        if self.raised or confirmed or self._bad >= self._raise_after:
-            self.raised = cause
-            return
-        self.pending = Cause(
-            code="camera.unconfirmed",
-            params={"fault": cause.code, "checks": self._bad, "needed": self._raise_after},
-        )
-
-    def forget_counts(self) -> None:
-        """Start counting anew; what is raised stays until evidence clears it."""
-        self.pending = None
-        self._bad = self._good = 0
 
 
 class _Watch:
@@ -121,12 +69,22 @@ class _Watch:
         self._outage: Outage | None = None
         self._channel_at: float | None = None
         self._offline_since: float | None = None
-        self._stream_mark = _Mark(policy.raise_after, 1)
-        self._picture_mark = _Mark(policy.raise_after, policy.clear_after)
-        self._fps_mark = _Mark(policy.raise_after, policy.clear_after)
-        self._codec_mark = _Mark(policy.raise_after, policy.clear_after)
-        self._channel_mark = _Mark(policy.raise_after, 1)
+        self._stream_mark = Mark(policy.raise_after, 1)
+        self._picture_marks = Marks(policy.raise_after, policy.clear_after)
+        self._fps_mark = Mark(policy.raise_after, policy.clear_after)
+        self._codec_mark = Mark(policy.raise_after, policy.clear_after)
+        self._channel_mark = Mark(policy.raise_after, 1)
         self._announced: frozenset[str] = frozenset()
+
+    @property
+    def well(self) -> bool:
+        """Tell whether its last picture showed nothing wrong, and the stream plays.
+
+        Standing still for once does not count: how often a scene does is learned too.
+        """
+        marks = self._picture_marks
+        suspected = [cause for cause in marks.pending if cause.params["fault"] != "camera.frozen"]
+        return self._plays() and self._picture is not None and not (marks.raised or suspected)
 
     def same_as(self, other: "_Watch | None") -> bool:
         """Tell whether `other` judges the same camera by the same rules."""
@@ -148,14 +106,16 @@ class _Watch:
     def expire(self, now: Instant) -> None:
         """Let counts that are too old to be continued go."""
         if not self._young(self._evidence_at, now):
-            for mark in (self._stream_mark, self._picture_mark, self._fps_mark, self._codec_mark):
+            for mark in (self._stream_mark, self._fps_mark, self._codec_mark):
                 mark.forget_counts()
+            self._picture_marks.forget_counts()
         if not self._young(self._channel_at, now):
             self._channel_mark.forget_counts()
 
     def state(self, now: Instant) -> CameraState:
         judgements = self._judgements(now)
         stream = self._stream if self._young(self._stream_at, now) else None
+        picture = self._picture if stream else None
         return CameraState(
             verdict=worst([verdict for verdict, _ in judgements] or [Verdict.OK]),
             causes=tuple(cause for _, cause in judgements),
@@ -170,6 +130,8 @@ class _Watch:
             bitrate_kbps=_figure(stream.bitrate_kbps) if stream else "unknown",
             gop_frames=_figure(stream.gop_frames) if stream else "unknown",
             picture=self._picture_word(now),
+            reference=self._reference_word(now),
+            learned_checks=_figure(picture.learned_checks) if picture else "unknown",
         )
 
     def _take_channel(self, reading: ChannelReading, now: Instant) -> None:
@@ -205,7 +167,7 @@ class _Watch:
             return
         self._picture, self._arriving = picture, None
         if stream.fault is None:
-            self._picture_mark.see(picture_cause(picture, self._policy))
+            self._picture_marks.see(picture_causes(picture, self._policy))
 
     def _low_fps(self, reading: StreamReading) -> Cause | None:
         expected = self.camera.expect_fps
@@ -243,8 +205,8 @@ class _Watch:
         if self._stream_mark.raised:
             marks = [self._stream_mark.raised]
         else:
-            rest = (self._picture_mark, self._fps_mark, self._codec_mark)
-            marks = [mark.raised for mark in rest if mark.raised]
+            rest = (self._fps_mark, self._codec_mark)
+            marks = [*self._picture_marks.raised, *(one.raised for one in rest if one.raised)]
         recorder = self._recorder_cause()
         return [*marks, recorder] if recorder else marks
 
@@ -267,8 +229,9 @@ class _Watch:
         elif self._stream_mark.pending:
             found.append((Verdict.UNKNOWN, self._stream_mark.pending))
         elif self._plays():
-            marks = (self._picture_mark, self._fps_mark, self._codec_mark)
-            found += [(Verdict.WARN, mark.pending) for mark in marks if mark.pending]
+            marks = (self._fps_mark, self._codec_mark)
+            pending = [*self._picture_marks.pending, *(m.pending for m in marks if m.pending)]
+            found += [(Verdict.WARN, cause) for cause in pending]
             if self._picture is None:
                 found.append((Verdict.UNKNOWN, Cause(code="camera.picture_missing")))
         return found
@@ -286,8 +249,14 @@ class _Watch:
     def _picture_word(self, now: Instant) -> Literal["good", "faulty", "unknown"]:
         if not (self._plays() and self._picture and self._young(self._stream_at, now)):
             return "unknown"
-        mark = self._picture_mark
-        return "faulty" if mark.raised or mark.pending else "good"
+        marks = self._picture_marks
+        return "faulty" if marks.raised or marks.pending else "good"
+
+    def _reference_word(self, now: Instant) -> Literal["learning", "ready", "unknown"]:
+        picture = self._picture if self._young(self._stream_at, now) else None
+        if picture is None or isinstance(picture.reference_ready, Unknown):
+            return "unknown"
+        return "ready" if picture.reference_ready else "learning"
 
     def _changes(self, reading: Reading, now: Instant) -> list[Event]:
         causes = self._raised()
@@ -313,9 +282,14 @@ class CamerasMonitor:
         policy: PicturePolicy,
         *,
         max_age_seconds: float,
+        well: Callable[[frozenset[str]], None] = lambda _: None,
         before: "CamerasMonitor | None" = None,
     ) -> None:
-        """What `before` knew of cameras whose settings are the same still stands."""
+        """What `before` knew of cameras whose settings are the same still stands.
+
+        `well` is told of the cameras that nothing is wrong with: their pictures may be learned.
+        """
+        self._well = well
         watches = [_Watch(camera, policy, max_age_seconds) for camera in cameras]
         known = before._by_id if before is not None else {}  # noqa: SLF001 - one of its own
         watches = [known[w.camera.id] if w.same_as(known.get(w.camera.id)) else w for w in watches]
@@ -330,7 +304,10 @@ class CamerasMonitor:
             watch = self._by_id.get(reading.device_id)
         else:
             watch = None
-        return watch.take(reading, now) if watch else []
+        events = watch.take(reading, now) if watch else []
+        if watch is not None:
+            self._well(frozenset(key for key, one in self._by_id.items() if one.well))
+        return events
 
     def tick(self, now: Instant) -> Sequence[Event]:
         """Let old counts go; that a camera went stale is a state, not an event."""

@@ -1,0 +1,69 @@
+"""Hysteresis: bad checks in a row raise a fault, good ones clear it."""
+
+from collections.abc import Mapping, Sequence
+
+from agent.findings import Cause
+
+
+class Mark:
+    """One kind of fault with its hysteresis: bad checks in a row raise it, good ones clear it."""
+
+    def __init__(self, raise_after: int, clear_after: int) -> None:
+        self.raised: Cause | None = None
+        self.pending: Cause | None = None
+        self._raise_after = raise_after
+        self._clear_after = clear_after
+        self._bad = 0
+        self._good = 0
+
+    def see(self, cause: Cause | None, *, confirmed: bool = False) -> None:
+        """Count one check; `confirmed` by another witness raises at once."""
+        self.pending = None
+        if cause is None:
+            self._bad, self._good = 0, self._good + 1
+            if self._good >= self._clear_after:
+                self.raised = None
+            return
+        self._bad, self._good = self._bad + 1, 0
+        if self.raised or confirmed or self._bad >= self._raise_after:
+            self.raised = cause
+            return
+        self.pending = Cause(
+            code="camera.unconfirmed",
+            params={"fault": cause.code, "checks": self._bad, "needed": self._raise_after},
+        )
+
+    def forget_counts(self) -> None:
+        """Start counting anew; what is raised stays until evidence clears it."""
+        self.pending = None
+        self._bad = self._good = 0
+
+
+class Marks:
+    """Several kinds of fault at once, each with its own count; a kind not named is well."""
+
+    def __init__(self, raise_after: int, clear_after: int) -> None:
+        self._after = (raise_after, clear_after)
+        self._by_kind: dict[str, Mark] = {}
+
+    @property
+    def raised(self) -> Sequence[Cause]:
+        """Return what is alarmed now."""
+        return [mark.raised for mark in self._by_kind.values() if mark.raised]
+
+    @property
+    def pending(self) -> Sequence[Cause]:
+        """Return what is suspected."""
+        return [mark.pending for mark in self._by_kind.values() if mark.pending]
+
+    def see(self, causes: Mapping[str, Cause]) -> None:
+        """Count one check."""
+        for kind in causes:
+            self._by_kind.setdefault(kind, Mark(*self._after))
+        for kind, mark in self._by_kind.items():
+            mark.see(causes.get(kind))
+
+    def forget_counts(self) -> None:
+        """Start counting anew; what is raised stays until evidence clears it."""
+        for mark in self._by_kind.values():
+            mark.forget_counts()

@@ -1,0 +1,116 @@
+"""What is wrong with one picture: by itself, and against what its camera is used to show."""
+
+from collections.abc import Mapping
+
+from agent.findings import Cause
+from agent.policy import PicturePolicy
+from drivers.readings import PictureReading, Unknown
+
+# What a picture shows of light: at most one of these at a time.
+LIGHT = "light"
+
+
+def picture_causes(picture: PictureReading, policy: PicturePolicy) -> Mapping[str, Cause]:
+    """Name what is wrong, by what is wrong with it; in an empty picture nothing else is looked for.
+
+    Light has one fault at a time, under `light`.
+    """
+    light = light_cause(picture, policy)
+    if light is not None:
+        return {LIGHT: light}
+    night = _below(picture.chroma_levels, policy.grey_chroma_levels)
+    noise_limit = policy.noise_levels * (2 if night else 1)
+    found: dict[str, Cause] = {}
+    if _above(picture.noise_levels, noise_limit):
+        found["noise"] = _cause("camera.noise", levels=picture.noise_levels)
+    if _above(picture.impulse_ratio, policy.snow_ratio):
+        found["snow"] = _cause("camera.snow", ratio=picture.impulse_ratio)
+    tinted = _above(picture.cast_levels, policy.cast_levels)
+    if tinted and _above(picture.cast_spread_ratio, policy.cast_spread_ratio):
+        found["cast"] = _cause("camera.colour_cast", levels=picture.cast_levels)
+    return {**found, **_unlike_itself(picture, policy)}
+
+
+def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[str, Cause]:
+    """Name in what a picture differs from what its camera is used to show.
+
+    A covered lens, another view, or a picture in pieces explains the rest: nothing else is said.
+    """
+    found: dict[str, Cause] = {}
+    still = picture.still_levels
+    living = _below(picture.still_ratio, policy.still_ratio)
+    if living and not isinstance(still, Unknown) and still <= policy.still_levels:
+        found["frozen"] = Cause(code="camera.frozen")
+    if _above(picture.covered_ratio, policy.covered_ratio):
+        return {**found, "view": _cause("camera.covered", ratio=picture.covered_ratio)}
+    for kind, ratio, growth, limit in (
+        ("stripes", picture.stripe_ratio, picture.stripe_growth, policy.stripe_ratio),
+        ("bands", picture.band_ratio, picture.band_growth, policy.band_ratio),
+    ):
+        # A gate has bars: a pattern is a fault only where it was not there before.
+        if _above(ratio, limit) and _above(growth, policy.growth):
+            found[kind] = _cause(f"camera.{kind}", ratio=ratio)
+    if found.keys() & {"stripes", "bands"} or not assessable(picture, policy):
+        return found
+    if _above(picture.view_change, policy.view_change):
+        return {**found, "view": _view_cause(picture, policy)}
+    if _below(picture.steepness_ratio, policy.blur_ratio):
+        found["blur"] = _cause("camera.blurred", ratio=picture.steepness_ratio)
+    if _above(picture.cast_shift_levels, policy.cast_shift_levels):
+        found["cast"] = _cause("camera.colour_cast", levels=picture.cast_shift_levels)
+    return found
+
+
+def _view_cause(picture: PictureReading, policy: PicturePolicy) -> Cause:
+    """Tell a lens that is covered but for a corner from one that looks elsewhere."""
+    little = _below(picture.structured_ratio, policy.covered_structure_ratio)
+    if little and _above(picture.covered_ratio, policy.covered_ratio / 2):
+        return _cause("camera.covered", ratio=picture.covered_ratio)
+    return _cause("camera.view_changed", change=picture.view_change)
+
+
+def assessable(picture: PictureReading, policy: PicturePolicy) -> bool:
+    """Tell whether there is enough in a picture to know its view by."""
+    return not _below(picture.structured_ratio, policy.least_structure_ratio)
+
+
+def light_cause(picture: PictureReading, policy: PicturePolicy) -> Cause | None:
+    """Name the one fault of a picture's light, the emptiest first."""
+    if (
+        picture.flat_ratio > policy.no_signal_flat_ratio
+        and picture.dominant_ratio > policy.no_signal_dominant_ratio
+    ):
+        if picture.luma_p98 < policy.dark_p98:
+            return Cause(code="camera.black", params={"luma_p98": picture.luma_p98})
+        if picture.luma_mean > policy.bright_mean:
+            return Cause(code="camera.white", params={"luma_mean": round(picture.luma_mean, 1)})
+        ratio = round(picture.dominant_ratio, 2)
+        return Cause(code="camera.no_signal", params={"dominant_ratio": ratio})
+    if picture.luma_p98 < policy.dark_p98:
+        return Cause(code="camera.dark", params={"luma_p98": picture.luma_p98})
+    if (
+        picture.saturated_ratio > policy.bright_saturated_ratio
+        or picture.luma_mean > policy.bright_mean
+    ):
+        ratio = round(picture.saturated_ratio, 2)
+        return Cause(code="camera.bright", params={"saturated_ratio": ratio})
+    if (
+        picture.luma_std < policy.contrast_std
+        or picture.luma_p98 - picture.luma_p2 < policy.contrast_span
+    ):
+        std = round(picture.luma_std, 1)
+        return Cause(code="camera.low_contrast", params={"luma_std": std})
+    return None
+
+
+def _above(value: float | Unknown, limit: float) -> bool:
+    return not isinstance(value, Unknown) and value > limit
+
+
+def _below(value: float | Unknown, limit: float) -> bool:
+    return not isinstance(value, Unknown) and value < limit
+
+
+def _cause(code: str, **figures: float | Unknown) -> Cause:
+    told = {name: round(one, 2) for name, one in figures.items() if not isinstance(one, Unknown)}
+    return Cause(code=code, params=dict(told))

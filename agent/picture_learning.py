@@ -1,0 +1,55 @@
+"""Which cameras may be learned from now, and how often.
+
+The watch loop says which cameras are well, the camera rounds ask; neither waits for the other.
+"""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from agent.policy import PicturePolicy
+from drivers.base import Clock
+from drivers.stream_target import ReferenceTask
+
+SLOT_HOURS = 3
+
+
+class PictureLearning:
+    """`directory` holds what was learned, a folder a camera."""
+
+    def __init__(self, directory: Path, zone: ZoneInfo, clock: Clock) -> None:
+        self._directory = directory
+        self._zone = zone
+        self._clock = clock
+        self._well: frozenset[str] = frozenset()
+        self._learned_at: dict[str, float] = {}
+        self._forget: set[str] = set()
+
+    def are_well(self, cameras: frozenset[str]) -> None:
+        """Note the cameras that nothing is wrong with, nor suspected."""
+        self._well = cameras
+
+    def accept(self, camera: str) -> None:
+        """Have a camera learned anew from its next check on: a person says that it is right."""
+        self._forget.add(camera)
+        self._learned_at.pop(camera, None)
+
+    def task(self, camera: str, policy: PicturePolicy) -> ReferenceTask:
+        """Return what the next check of a camera does with its reference."""
+        now = self._clock.monotonic()
+        forget = camera in self._forget
+        self._forget.discard(camera)
+        due = now - self._learned_at.get(camera, float("-inf")) >= policy.learn_minutes * 60
+        learn = due and (forget or camera in self._well)
+        if learn:
+            self._learned_at[camera] = now
+        wall = self._clock.now()
+        return ReferenceTask(
+            directory=str(self._directory),
+            slot=wall.astimezone(self._zone).hour // SLOT_HOURS,
+            at=wall.timestamp(),
+            learn=learn,
+            forget=forget,
+            grey_chroma_levels=policy.grey_chroma_levels,
+            ready_checks=policy.learned_checks,
+            ready_seconds=policy.learned_hours * 3600,
+        )

@@ -1,0 +1,74 @@
+"""Everything that is measured of one picture: by itself, against its camera's own, and before."""
+
+import contextlib
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.image_quality import picture_features
+from drivers.picture_reference import Likeness, References, look_at
+from drivers.readings import Mode, Reason, Unknown
+from drivers.stream_target import ReferenceTask, StreamTarget
+
+Picture = NDArray[np.uint8]
+
+# On so small a copy noise vanishes: a frozen picture stays within 2 levels, a living one does not.
+GRID = (64, 36)
+# Clocks and names stand along the upper and the lower edge, and go on when a picture does not.
+EDGE_ROWS = 4
+STILL_LEVELS = 2
+_NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
+
+
+class PictureCheck:
+    """Measures pictures in one worker; the last small copy of each camera is kept in memory."""
+
+    def __init__(self) -> None:
+        self._references = References()
+        self._before: dict[str, NDArray[np.int16]] = {}
+
+    def fields(self, target: StreamTarget, picture: Picture) -> dict[str, Any]:
+        """Return the fields of a PictureReading. Learns if the target's task says so."""
+        features = picture_features(picture)
+        chroma = 0.0 if isinstance(features.chroma_levels, Unknown) else features.chroma_levels
+        task = target.reference
+        if task is None:
+            return features.model_dump()
+        mode: Mode = "grey" if chroma < task.grey_chroma_levels else "colour"
+        still = self._still(target.device_id, picture)
+        likeness = self._likeness(task, target.device_id, picture, mode, still)
+        return {
+            **features.model_dump(),
+            **{name: _told(value) for name, value in likeness._asdict().items() if name != "ready"},
+            "mode": mode,
+            "reference_ready": likeness.ready,
+            "still_levels": _told(still),
+        }
+
+    def _likeness(
+        self, task: ReferenceTask, camera: str, picture: Picture, mode: Mode, still: int | None
+    ) -> Likeness:
+        look = look_at(picture, mode)
+        if task.forget:
+            self._references.forget(task, camera)
+        likeness = self._references.compare(task, camera, look)
+        if task.learn:
+            unmoved = None if still is None else still <= STILL_LEVELS
+            with contextlib.suppress(OSError):  # a full disk costs the lesson, not the check
+                self._references.learn(task, camera, look, still=unmoved)
+        return likeness
+
+    def _still(self, camera: str, picture: Picture) -> int | None:
+        """Return the largest difference from the check before, light aside; None: there is none."""
+        small = cv2.resize(picture, GRID, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        grid = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[EDGE_ROWS:-EDGE_ROWS].astype(np.int16)
+        grid -= np.int16(np.median(grid))
+        before = self._before.get(camera)
+        self._before[camera] = grid
+        return None if before is None else int(np.abs(grid - before).max())
+
+
+def _told(value: float | None) -> float | Unknown:
+    return _NOT_MEASURED if value is None else value

@@ -1,0 +1,45 @@
+"""The colour of a picture as a whole: its cast, and whether it has any."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# Colour of what is nearly black or burnt out means nothing.
+_DARKEST, _BRIGHTEST = 30, 240
+_LEAST_RATIO = 0.05
+_GREY = 128
+
+
+class Colour(NamedTuple):
+    """Of CIE L*a*b* (OpenCV's 8 bits): the median's length and place, and how far pixels spread."""
+
+    cast_levels: float
+    a: float
+    b: float
+    spread_ratio: float
+    chroma: float
+
+
+def colour_of(picture: NDArray[np.uint8]) -> Colour | None:
+    """Measure a BGR picture, every other pixel; None where there is too little light to tell."""
+    lab = cv2.cvtColor(np.ascontiguousarray(picture[::2, ::2]), cv2.COLOR_BGR2LAB)
+    light = lab[..., 0]
+    usable = (light > _DARKEST) & (light < _BRIGHTEST)
+    if usable.mean() < _LEAST_RATIO:
+        return None
+    a, b = (lab[..., at][usable] for at in (1, 2))
+    (middle_a, spread_a), (middle_b, spread_b) = _middle(a), _middle(b)
+    cast = float(np.hypot(middle_a, middle_b))
+    chroma = cv2.magnitude(*(one.astype(np.float32) - _GREY for one in (a, b))).mean()
+    spread = (spread_a + spread_b) / 2
+    return Colour(cast, middle_a, middle_b, cast / (spread + 2.0), float(chroma))
+
+
+def _middle(values: NDArray[np.generic]) -> tuple[float, float]:
+    """Return the median, grey being 0, and the mean distance from it; counted, not sorted."""
+    counts = np.bincount(values, minlength=256)
+    middle = int(np.searchsorted(np.cumsum(counts), values.size / 2))
+    distance = np.abs(np.arange(256) - middle) @ counts / values.size
+    return float(middle - _GREY), float(distance)

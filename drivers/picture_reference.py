@@ -1,0 +1,250 @@
+"""What a camera's picture is like when it is well, learned by hour and by colour or grey mode.
+
+One small file a slot; it holds features, never a picture. Used in the stream workers alone.
+"""
+
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Self
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.picture_colour import Colour, colour_of
+from drivers.picture_edges import (
+    COARSE,
+    COARSE_BLOCK,
+    SHAPE,
+    STRUCTURE_GRADIENT,
+    coarse_gradients,
+    edge_steepness,
+    shape_map,
+)
+from drivers.picture_noise import stripe_and_band_ratio
+from drivers.readings import Mode
+from drivers.stream_target import ReferenceTask
+
+Values = NDArray[np.float32]
+Half = NDArray[np.float16]
+
+SLOTS = 8  # of three hours each
+KEPT = 256  # slots in memory, 30 kB each
+HALF_LIFE_SECONDS = 14 * 86_400.0
+# A block that had structure and has lost this much of its gradient is covered.
+LOST_RATIO = 0.65
+_LEAST_BLOCKS = 8
+_SIZES = (SHAPE[::-1], (COARSE[1] // COARSE_BLOCK, COARSE[0] // COARSE_BLOCK))
+_SCALARS = ("steepness", "a", "b", "stripes", "bands", "still")
+
+
+class Look(NamedTuple):
+    """One picture as it is held against a reference; None: not to be measured in it."""
+
+    mode: Mode
+    shape: Values
+    blocks: Values
+    steepness: float | None
+    colour: Colour | None
+    stripes: float
+    bands: float
+
+
+class Likeness(NamedTuple):
+    """How a picture compares with its reference; None: not to be told, or not learned yet."""
+
+    learned_checks: int
+    ready: bool
+    view_change: float | None = None
+    covered_ratio: float | None = None
+    steepness_ratio: float | None = None
+    cast_shift_levels: float | None = None
+    stripe_growth: float | None = None
+    band_growth: float | None = None
+    still_ratio: float | None = None
+
+
+def look_at(picture: NDArray[np.uint8], mode: Mode) -> Look:
+    """Measure what is learned of a BGR picture within 640x360."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8)
+    stripes, bands = stripe_and_band_ratio(grey)
+    colour = None if mode == "grey" else colour_of(picture)
+    return Look(
+        mode, shape_map(grey), coarse_gradients(grey), edge_steepness(grey), colour, stripes, bands
+    )
+
+
+class Slot:
+    """What was learned of one camera in one mode and slot: means that forget slowly."""
+
+    def __init__(self, shape: Half, blocks: Half, scalars: dict[str, float]) -> None:
+        self.count = 0
+        self.first_at = self.last_at = 0.0
+        self.shape, self.blocks, self.scalars = shape, blocks, scalars
+
+    @classmethod
+    def of(cls, look: Look) -> Self:
+        """Begin with a first look."""
+        nothing = dict.fromkeys(_SCALARS, float("nan"))
+        return cls(look.shape.astype(np.float16), look.blocks.astype(np.float16), nothing)
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Read one; None where there is none, or nothing that makes sense."""
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
+                slot = cls(
+                    kept["shape"],
+                    kept["blocks"],
+                    dict(zip(_SCALARS, kept["scalars"].tolist(), strict=True)),
+                )
+                slot.count, slot.first_at, slot.last_at = kept["times"].tolist()
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+        return slot if (slot.shape.shape, slot.blocks.shape) == _SIZES else None
+
+    def write(self, path: Path) -> None:
+        """Replace the file as a whole; what a power cut takes is learned again."""
+        kept = io.BytesIO()
+        np.savez(
+            kept,
+            shape=self.shape,
+            blocks=self.blocks,
+            scalars=np.array([self.scalars[name] for name in _SCALARS]),
+            times=np.array([self.count, self.first_at, self.last_at]),
+        )
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(kept.getvalue())
+        fresh.chmod(0o600)
+        fresh.replace(path)
+
+    def learn(self, look: Look, at: float, *, still: bool | None) -> None:
+        """Take in one look; the first ones count alike, later ones push out the old slowly."""
+        since = max(0.0, at - self.last_at) if self.count else 0.0
+        fading = 1 - 0.5 ** (since / HALF_LIFE_SECONDS)
+        weight = max(1 / (self.count + 1), min(1.0, fading))
+        self.shape = _moved(self.shape, look.shape, weight)
+        self.blocks = _moved(self.blocks, look.blocks, weight)
+        told = {
+            "steepness": look.steepness,
+            "a": look.colour.a if look.colour else None,
+            "b": look.colour.b if look.colour else None,
+            "stripes": look.stripes,
+            "bands": look.bands,
+            "still": None if still is None else float(still),
+        }
+        for name, value in told.items():
+            if value is not None:
+                known = self.scalars[name]
+                fresh = value if np.isnan(known) else known + weight * (value - known)
+                self.scalars[name] = float(fresh)
+        self.first_at = self.first_at or at
+        self.count, self.last_at = int(self.count) + 1, at
+
+    def ready(self, task: ReferenceTask) -> bool:
+        """Tell whether so much was learned that a difference means something."""
+        long_enough = self.last_at - self.first_at >= task.ready_seconds
+        return self.count >= task.ready_checks and long_enough
+
+
+class References:
+    """The references of all cameras this worker looks at, read anew when their files change."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read: dict[Path, tuple[int, Slot | None]] = {}
+
+    def compare(self, task: ReferenceTask, camera: str, look: Look) -> Likeness:
+        """Hold a look against what was learned: its slot, else a neighbour's, else its mode's."""
+        slots = list(self._slots(task, camera, look.mode))
+        learned = sum(int(slot.count) for slot in slots)
+        ready = [slot for slot in slots if slot.ready(task)]
+        if not ready:
+            return Likeness(learned, ready=False)
+        nearest = ready[0]
+        known = nearest.scalars
+        # The light of another hour must not look like another view: the best of them counts.
+        view = min(_unlike(slot.shape, look.shape) for slot in ready)
+        return Likeness(
+            learned,
+            ready=True,
+            view_change=view,
+            covered_ratio=_covered(nearest.blocks, look.blocks),
+            steepness_ratio=_ratio(look.steepness, known["steepness"]),
+            cast_shift_levels=_shift(look.colour, known),
+            stripe_growth=_ratio(look.stripes, known["stripes"]),
+            band_growth=_ratio(look.bands, known["bands"]),
+            still_ratio=None if np.isnan(known["still"]) else known["still"],
+        )
+
+    def learn(self, task: ReferenceTask, camera: str, look: Look, *, still: bool | None) -> None:
+        """Take a look of a camera that is well into its slot. Raises OSError."""
+        path = _path(task, camera, look.mode, task.slot)
+        slot = self._slot(path) or Slot.of(look)
+        slot.learn(look, task.at, still=still)
+        slot.write(path)
+
+    def forget(self, task: ReferenceTask, camera: str) -> None:
+        """Begin anew with a camera: its view was changed on purpose."""
+        for path in sorted((Path(task.directory) / camera).glob("*.npz")):
+            path.unlink(missing_ok=True)
+
+    def _slots(self, task: ReferenceTask, camera: str, mode: Mode) -> Iterator[Slot]:
+        """Give what there is of a mode, the nearest hour first."""
+        for away in (0, 1, -1, 2, -2, 3, -3, 4):
+            slot = self._slot(_path(task, camera, mode, (task.slot + away) % SLOTS))
+            if slot is not None:
+                yield slot
+
+    def _slot(self, path: Path) -> Slot | None:
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            return None
+        with self._lock:
+            known = self._read.pop(path, None)
+            if known is None or known[0] != changed:
+                known = (changed, Slot.read(path))
+            while len(self._read) >= KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[path] = known
+        return known[1]
+
+
+def _path(task: ReferenceTask, camera: str, mode: Mode, slot: int) -> Path:
+    return Path(task.directory) / camera / f"{mode}-{slot}.npz"
+
+
+def _moved(known: Half, towards: Values, weight: float) -> Half:
+    before = known.astype(np.float32)
+    return (before + weight * (towards - before)).astype(np.float16)
+
+
+def _unlike(learned: Half, shown: Values) -> float:
+    """Return 1 less the correlation of two maps: 0 the same view, about 1 another one."""
+    known = learned.astype(np.float32)
+    one, other = known - known.mean(), shown - shown.mean()
+    power = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return 1.0 - float((one * other).sum()) / (power + 1e-6)
+
+
+def _covered(known: Half, shown: Values) -> float | None:
+    structured = known > STRUCTURE_GRADIENT
+    if structured.sum() < _LEAST_BLOCKS:
+        return None
+    lost = structured & (shown < (1 - LOST_RATIO) * known)
+    return float(lost.sum() / structured.sum())
+
+
+def _ratio(value: float | None, known: float) -> float | None:
+    return None if value is None or np.isnan(known) or known <= 0 else value / known
+
+
+def _shift(colour: Colour | None, known: dict[str, float]) -> float | None:
+    if colour is None or np.isnan(known["a"]):
+        return None
+    return float(np.hypot(colour.a - known["a"], colour.b - known["b"]))

@@ -1,0 +1,44 @@
+"""A camera that is turned away, told by the running agent, until a technician says it is right."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.gatehouse import Gatehouse
+from tests.waiting import wait_until
+
+# So quick a learner that a test need not wait for two days.
+QUICK = "[pictures]\nlearned_checks = 3\nlearned_hours = 0\nlearn_minutes = 0.01\n"
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Iterator[Gatehouse]:
+    school = Gatehouse(tmp_path)
+    try:
+        school.start(change=lambda text: text.replace("[pictures]\n", QUICK))
+        yield school
+    finally:
+        school.stop()
+
+
+def campus(school: Gatehouse, *words: str) -> subprocess.CompletedProcess[str]:
+    socket = ["--socket", str(school.directory / "control.sock"), "--lang", "en"]
+    command = [sys.executable, "-m", "agent", "camera", *socket, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_another_view_is_told_until_somebody_accepts_it(school: Gatehouse) -> None:
+    school.restart()
+    wait_until(lambda: school.newest("camera/nvr-1").get("reference") == "ready", 30)
+    school.cameras.channel(1).set_scene("turned")
+    school.expect("camera/nvr-1", "fail", "camera.view_changed", seconds=30)
+    school.expect("camera/nvr-2", "ok")
+    assert "no camera nvr-9" in campus(school, "accept", "nvr-9").stderr
+    accepted = campus(school, "accept", "nvr-1")
+    assert accepted.returncode == 0, accepted.stderr
+    school.expect("camera/nvr-1", "ok", seconds=30)
+    learned = school.directory / "state" / "references"
+    assert sorted(one.name for one in learned.iterdir()) == ["nvr-1", "nvr-2", "nvr-3"]

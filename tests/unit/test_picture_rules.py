@@ -1,0 +1,121 @@
+"""What is said of a picture, by its figures; and which cameras are learned from, and how often."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from agent.findings import Cause
+from agent.monitors.camera_marks import Marks
+from agent.monitors.picture import picture_causes
+from agent.picture_learning import PictureLearning
+from agent.policy import PicturePolicy
+from drivers.readings import PictureReading, Reason, Unknown
+from tests.simulated_clock import SimulatedClock
+
+POLICY = PicturePolicy()
+NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
+
+
+def picture(**changes: object) -> PictureReading:
+    """A healthy picture of a camera that is known, with changes."""
+    healthy: dict[str, object] = {
+        "luma_mean": 120, "luma_std": 40, "luma_p2": 40, "luma_p98": 200, "saturated_ratio": 0,
+        "flat_ratio": 0.1, "dominant_ratio": 0.2, "noise_levels": 1, "impulse_ratio": 0.01,
+        "stripe_ratio": 0.05, "band_ratio": 0.1, "cast_levels": 3, "cast_spread_ratio": 0.4,
+        "chroma_levels": 8, "edge_steepness": 0.2, "structured_ratio": 0.7, "mode": "colour",
+        "learned_checks": 40, "reference_ready": True, "view_change": 0.1, "covered_ratio": 0.02,
+        "steepness_ratio": 1.0, "cast_shift_levels": 1, "stripe_growth": 1, "band_growth": 1,
+        "still_ratio": 0.0, "still_levels": 30,
+    }  # fmt: skip
+    fields = {"device_id": "gate", "observed_at": datetime.now(UTC), **healthy, **changes}
+    return PictureReading.model_validate(fields)
+
+
+def codes(**changes: object) -> set[str]:
+    found = picture_causes(picture(**changes), POLICY)
+    return {cause.code.removeprefix("camera.") for cause in found.values()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, set()),
+        ({"noise_levels": 5}, {"noise"}),
+        ({"noise_levels": 5, "chroma_levels": 0.5}, set()),  # infrared is noisy
+        ({"noise_levels": 9, "chroma_levels": 0.5}, {"noise"}),
+        ({"impulse_ratio": 0.1}, {"snow"}),
+        ({"cast_levels": 20, "cast_spread_ratio": 2}, {"colour_cast"}),
+        ({"cast_levels": 20, "cast_spread_ratio": 1}, set()),  # a green playground
+        ({"cast_shift_levels": 7}, {"colour_cast"}),
+        ({"steepness_ratio": 0.5}, {"blurred"}),
+        ({"steepness_ratio": 0.5, "structured_ratio": 0.05}, set()),  # a blank wall
+        ({"view_change": 0.9}, {"view_changed"}),
+        ({"view_change": 0.9, "steepness_ratio": 0.5, "cast_shift_levels": 9}, {"view_changed"}),
+        ({"view_change": 0.9, "structured_ratio": 0.05}, set()),
+        ({"covered_ratio": 0.9}, {"covered"}),
+        ({"covered_ratio": 0.9, "structured_ratio": 0.02, "view_change": 1.0}, {"covered"}),
+        ({"covered_ratio": 0.5, "structured_ratio": 0.2, "view_change": 1.0}, {"covered"}),
+        ({"covered_ratio": 0.5, "structured_ratio": 0.6, "view_change": 1.0}, {"view_changed"}),
+        ({"stripe_ratio": 0.4, "stripe_growth": 1.1}, set()),  # a gate has bars
+        ({"stripe_ratio": 0.4, "stripe_growth": 4}, {"stripes"}),
+        ({"stripe_ratio": 0.1, "stripe_growth": 4}, set()),
+        ({"band_ratio": 0.5, "band_growth": 4, "view_change": 0.9}, {"bands"}),
+        ({"still_levels": 1}, {"frozen"}),
+        ({"still_levels": 1, "still_ratio": 0.3}, set()),  # an empty corridor at night
+        ({"still_levels": 1, "still_ratio": NOT_MEASURED}, set()),
+        ({"still_levels": NOT_MEASURED}, set()),
+        ({"luma_p98": 20, "view_change": 0.9, "noise_levels": 9}, {"dark"}),
+    ],
+)
+def test_what_is_said_of_a_picture(changes: dict[str, object], told: set[str]) -> None:
+    assert codes(**changes) == told
+
+
+def test_nothing_is_said_of_what_was_not_measured() -> None:
+    absolute = ["noise_levels", "impulse_ratio", "stripe_ratio", "band_ratio", "cast_levels"]
+    learned = ["view_change", "covered_ratio", "steepness_ratio", "cast_shift_levels"]
+    assert codes(**dict.fromkeys([*absolute, *learned], NOT_MEASURED)) == set()
+
+
+def test_each_kind_of_fault_has_its_own_count() -> None:
+    marks, noise, blur = Marks(3, 3), Cause(code="camera.noise"), Cause(code="camera.blurred")
+    for seen in ({"noise": noise}, {"noise": noise, "blur": blur}, {"noise": noise, "blur": blur}):
+        marks.see(seen)
+    assert list(marks.raised) == [noise]
+    assert [one.params["fault"] for one in marks.pending] == ["camera.blurred"]
+    for _ in range(3):
+        marks.see({"blur": blur})
+    assert list(marks.raised) == [blur]
+    marks.forget_counts()
+    assert list(marks.pending) == []
+
+
+def test_only_cameras_that_are_well_are_learned_and_not_too_often(
+    tmp_path: Path, clock: SimulatedClock
+) -> None:
+    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock)
+    assert not learning.task("gate", POLICY).learn
+    learning.are_well(frozenset({"gate"}))
+    first = learning.task("gate", POLICY)
+    assert (first.learn, first.slot) == (
+        True,
+        clock.now().astimezone(ZoneInfo("Asia/Shanghai")).hour // 3,
+    )
+    assert not learning.task("yard", POLICY).learn
+    clock.advance(29 * 60)
+    assert not learning.task("gate", POLICY).learn
+    clock.advance(60)
+    assert learning.task("gate", POLICY).learn
+
+
+def test_an_accepted_view_is_forgotten_once_and_learned_at_once(
+    tmp_path: Path, clock: SimulatedClock
+) -> None:
+    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock)
+    learning.accept("gate")
+    task = learning.task("gate", POLICY)
+    assert (task.forget, task.learn) == (True, True)
+    task = learning.task("gate", POLICY)
+    assert (task.forget, task.learn) == (False, False)
