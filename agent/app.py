@@ -153,7 +153,9 @@ class App:
             self._equipment.remember,
             self._equipment.unsaved,
             self._published(told.get(FACT, "")),
+            self._equipment.inspected,
         )
+        self._stop_order.append(self._watch.keep_inspections)
         self._watch.announce(self._started())
         signs = Guard(_signs(self._site))
         guard = GuardPost(signs, self._equipment.outputs, self._publisher)
@@ -184,7 +186,8 @@ class App:
         )
         self._publisher.on_command = self._desk.receive
         own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
-        understood = verbs(alarm, alarm_loop, *own, self._equipment.learning.accept)
+        accept, store = self._equipment.learning.accept, self._events.database
+        understood = verbs(alarm, alarm_loop, *own, accept, store)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:

@@ -14,6 +14,7 @@ from agent.inventory import cameras, retention_channels
 from agent.monitors import Instant, Monitor
 from agent.monitors.cameras import CamerasMonitor
 from agent.monitors.host import HostMonitor
+from agent.monitors.inspection import Inspection
 from agent.monitors.ledger import Ledgers
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.police_link import PoliceLinkMonitor
@@ -175,6 +176,11 @@ class Equipment:
         """Return what must be stored at once with what it led to, by name."""
         return self._ledgers.take_unsaved()
 
+    def inspected(self) -> Sequence[Inspection]:
+        """Return what was seen of the cameras since it was last asked for."""
+        monitor = self._judges["cameras"].monitor
+        return monitor.take_inspections() if isinstance(monitor, CamerasMonitor) else ()
+
     def remember(self) -> Mapping[str, str]:
         """Return what the monitors must know after a restart, by name."""
         return {WATCHED_TIME: self._patrol.watched_time(self._now()).model_dump_json()}
@@ -300,6 +306,7 @@ class Equipment:
                     watched,
                     site.pictures,
                     max_age_seconds=max_age,
+                    zone=zone,
                     well=self.learning.are_well,
                     before=before if isinstance(before, CamerasMonitor) else None,
                 ),

@@ -12,9 +12,10 @@ from agent.county.event_data import AgentEventData
 from agent.county.messages import Composer
 from agent.county.publisher import Publisher
 from agent.monitors import Instant, Monitor
+from agent.monitors.inspection import Inspection, merged
 from agent.published import FACT, Published
 from agent.states import StateBoard
-from agent.store import journal
+from agent.store import inspections, journal
 from agent.store.outbox import Lane, Outbox, Row
 from agent.store.room import Drops
 from drivers.base import Clock
@@ -51,7 +52,12 @@ class WatchLane:
         remember: Callable[[], Mapping[str, str]],
         unsaved: Callable[[], Mapping[str, str]],
         published: Published,
+        inspected: Callable[[], Sequence[Inspection]] = tuple,
     ) -> None:
+        """`inspected` gives what was seen of the cameras since it was last asked."""
+        self._inspected = inspected
+        self._inspections: list[Inspection] = []
+        self._keeping: Future[None] | None = None
         self._monitors = monitors
         self._outbox = outbox
         self._composer = composer
@@ -103,13 +109,27 @@ class WatchLane:
             self._remember_at = now.monotonic + REMEMBER_SECONDS
             facts = {**self._remember(), FACT: self._published.remember()}
             self._outbox.put((), also=journal.remember(facts))
+            self.keep_inspections()
         if now.monotonic >= self._prune_at:
             self._prune_at = now.monotonic + PRUNE_SECONDS
             self._outbox.prune(now.wall.timestamp())
             journal.prune(self._outbox.database, now.wall.timestamp())
+            inspections.prune(self._outbox.database, now.wall.timestamp())
         if self._outbox.drops_untold and self._time_to_tell(now.monotonic):
             self._drops_late = None
             self._outbox.take_drops().add_done_callback(self._tell_drops)
+
+    def keep_inspections(self) -> None:
+        """Have the disk keep what was seen of the cameras; what it refuses is tried again."""
+        if self._keeping is not None:
+            if not self._keeping.done():
+                return
+            if self._keeping.exception() is None:
+                self._inspections = []
+        self._inspections = merged(self._inspections, self._inspected())
+        self._keeping = None
+        if self._inspections:
+            self._keeping = inspections.keep(self._outbox.database, tuple(self._inspections))
 
     def announce(self, event: Event) -> None:
         """Deliver an event of the agent itself."""

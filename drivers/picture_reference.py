@@ -159,27 +159,36 @@ class References:
         self._read: dict[Path, tuple[int, Slot | None]] = {}
 
     def compare(self, task: ReferenceTask, camera: str, look: Look) -> Likeness:
-        """Hold a look against what was learned: its slot, else a neighbour's, else its mode's."""
+        """Hold a look against what was learned.
+
+        A view is known by its edges whatever the hour, so the best of all slots counts for it; how
+        sharp it is, by the nearest within three hours; its colour and its life, by its own slot.
+        """
         slots = list(self._slots(task, camera, look.mode))
-        learned = sum(int(slot.count) for slot in slots)
-        ready = [slot for slot in slots if slot.ready(task)]
+        learned = sum(int(slot.count) for _, slot in slots)
+        ready = [(away, slot) for away, slot in slots if slot.ready(task)]
         if not ready:
             return Likeness(learned, ready=False)
-        nearest = ready[0]
-        known = nearest.scalars
-        # The light of another hour must not look like another view: the best of them counts.
-        view = min(_unlike(slot.shape, look.shape) for slot in ready)
-        return Likeness(
+        likeness = Likeness(
             learned,
             ready=True,
-            view_change=view,
-            covered_ratio=_covered(nearest.blocks, look.blocks),
-            steepness_ratio=_ratio(look.steepness, known["steepness"]),
-            cast_shift_levels=_shift(look.colour, known),
-            stripe_growth=_ratio(look.stripes, known["stripes"]),
-            band_growth=_ratio(look.bands, known["bands"]),
-            still_ratio=None if np.isnan(known["still"]) else known["still"],
+            view_change=min(_unlike(slot.shape, look.shape) for _, slot in ready),
+            covered_ratio=_covered(ready[0][1].blocks, look.blocks),
         )
+        away, nearest = ready[0]
+        known = nearest.scalars
+        if away <= 1:
+            likeness = likeness._replace(
+                steepness_ratio=_ratio(look.steepness, known["steepness"]),
+                stripe_growth=_ratio(look.stripes, known["stripes"]),
+                band_growth=_ratio(look.bands, known["bands"]),
+            )
+        if away == 0:
+            likeness = likeness._replace(
+                cast_shift_levels=_shift(look.colour, known),
+                still_ratio=None if np.isnan(known["still"]) else known["still"],
+            )
+        return likeness
 
     def learn(self, task: ReferenceTask, camera: str, look: Look, *, still: bool | None) -> None:
         """Take a look of a camera that is well into its slot. Raises OSError."""
@@ -193,12 +202,12 @@ class References:
         for path in sorted((Path(task.directory) / camera).glob("*.npz")):
             path.unlink(missing_ok=True)
 
-    def _slots(self, task: ReferenceTask, camera: str, mode: Mode) -> Iterator[Slot]:
-        """Give what there is of a mode, the nearest hour first."""
+    def _slots(self, task: ReferenceTask, camera: str, mode: Mode) -> Iterator[tuple[int, Slot]]:
+        """Give what there is of a mode, the nearest hour first, and how many slots away it is."""
         for away in (0, 1, -1, 2, -2, 3, -3, 4):
             slot = self._slot(_path(task, camera, mode, (task.slot + away) % SLOTS))
             if slot is not None:
-                yield slot
+                yield abs(away), slot
 
     def _slot(self, path: Path) -> Slot | None:
         try:

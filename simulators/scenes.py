@@ -71,6 +71,53 @@ def corridor(index: int, width: int, height: int) -> Picture:
     return _grain(picture, index)
 
 
+def playground(index: int, width: int, height: int) -> Picture:
+    """A playground: grass, a track, trees, a slide, and a ball that rolls."""
+    picture = _gradient(height, width, 205, 165)
+    field = int(height * 0.38)
+    picture[field:] = (70, 135, 85)
+    texture = np.random.default_rng(11).integers(-14, 14, (height - field, width, 1))
+    picture[field:] = np.clip(picture[field:].astype(np.int16) + texture, 0, 255).astype(np.uint8)
+    for tree in range(6):
+        at = (int(width * (0.06 + 0.17 * tree)), int(height * (0.3 - 0.02 * (tree % 3))))
+        cv2.circle(picture, at, height // 11, (45, 95 + 8 * tree, 55), -1)
+        cv2.rectangle(picture, at, (at[0] + width // 90, field), (40, 60, 80), -1)
+    middle = (width // 2, int(height * 0.78))
+    cv2.ellipse(picture, middle, (int(width * 0.42), height // 6), 0, 0, 360, (60, 75, 160), 12)
+    cv2.line(picture, (width // 5, field), (width // 3, int(height * 0.7)), (40, 200, 230), 6)
+    cv2.line(picture, (width // 5, field), (width // 5, int(height * 0.7)), (90, 90, 95), 5)
+    x = int(width * (0.5 + 0.4 * np.sin(index / 11)))
+    cv2.circle(picture, (x, int(height * 0.85)), height // 24, (230, 230, 240), -1)
+    _clock(picture, index)
+    return _grain(picture, index)
+
+
+def dormitory(index: int, width: int, height: int) -> Picture:
+    """A dormitory's front: rows of windows, a door with a lamp, a bicycle stand."""
+    picture = np.full((height, width, 3), (120, 140, 165), dtype=np.uint8)
+    for row in range(3):
+        for column in range(7):
+            left, top = int(width * (0.05 + 0.135 * column)), int(height * (0.1 + 0.2 * row))
+            right, low = left + int(width * 0.08), top + int(height * 0.13)
+            cv2.rectangle(picture, (left, top), (right, low), (95, 75, 60 + 9 * column), -1)
+            cv2.rectangle(picture, (left, top), (right, low), (225, 225, 225), 2)
+            cv2.line(picture, ((left + right) // 2, top), ((left + right) // 2, low), (225,) * 3, 1)
+    ground = int(height * 0.8)
+    picture[ground:] = (100, 105, 108)
+    door = (int(width * 0.46), int(height * 0.62))
+    cv2.rectangle(picture, door, (int(width * 0.55), ground), (50, 60, 95), -1)
+    cv2.circle(picture, (int(width * 0.505), door[1] - 8), height // 45, (200, 240, 250), -1)
+    for stand in range(9):
+        at = (int(width * (0.1 + 0.035 * stand)), int(height * 0.9))
+        cv2.circle(picture, at, height // 30, (40, 40, 45), 2)
+    x = int(width * ((index % 140) / 140))
+    cv2.rectangle(
+        picture, (x, int(height * 0.72)), (x + width // 36, ground + 12), (60, 90, 60), -1
+    )
+    _clock(picture, index)
+    return _grain(picture, index)
+
+
 def black(_index: int, width: int, height: int) -> Picture:
     """Nothing at all: lens covered, or no light and no lamp."""
     return np.full((height, width, 3), 8, dtype=np.uint8)
@@ -165,6 +212,8 @@ def frozen(_index: int, width: int, height: int) -> Picture:
 SCENES: dict[str, Draw] = {
     "gate": gate,
     "corridor": corridor,
+    "playground": playground,
+    "dormitory": dormitory,
     "black": black,
     "no_signal": no_signal,
     "overexposed": overexposed,

@@ -15,6 +15,8 @@ from agent.loop import Loop
 from agent.monitors.incidents import AlarmRefusedError
 from agent.recorders import RecorderPart
 from agent.states import StateBoard
+from agent.store import inspections
+from agent.store.database import Database
 
 LOOP_SECONDS = 5.0
 
@@ -31,6 +33,7 @@ def verbs(
     county: Callable[[], Link],
     recorders: Callable[[], Mapping[str, RecorderPart]],
     accept_view: Callable[[str], None],
+    store: Database,
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
@@ -68,17 +71,9 @@ def verbs(
     def link(_args: Args, _who: str) -> dict[str, Any]:
         return county().model_dump()
 
-    def accept(args: Args, who: str) -> dict[str, Any]:
-        camera = str(args.get("camera", ""))
-        if all((one.data.kind, one.id) != ("camera", camera) for one in board.newest()):
-            raise CommandError("camera.no_such", camera=camera)
-        log.info("view accepted", device=camera, by=who)
-        accept_view(camera)
-        return {}
-
     return {
         "county": link,
-        "camera-accept": accept,
+        **_of_cameras(board, accept_view, store),
         **_of_recorders(recorders),
         "reload": reload,
         "alarm-reset": reset,
@@ -86,6 +81,30 @@ def verbs(
         "alarm-test-end": end_test,
         "status": status,
     }
+
+
+def _of_cameras(
+    board: StateBoard, accept_view: Callable[[str], None], store: Database
+) -> Mapping[str, Verb]:
+    def camera(args: Args) -> str:
+        name = str(args.get("camera", ""))
+        if all((one.data.kind, one.id) != ("camera", name) for one in board.newest()):
+            raise CommandError("camera.no_such", camera=name)
+        return name
+
+    def accept(args: Args, who: str) -> dict[str, Any]:
+        name = camera(args)
+        log.info("view accepted", device=name, by=who)
+        accept_view(name)
+        return {}
+
+    def history(args: Args, _who: str) -> dict[str, Any]:
+        name, since = camera(args), float(args.get("since", 0))
+        found = _answer(inspections.history(store, name, since))
+        good = _answer(inspections.last_good(store, name))
+        return {"good_at": good, "inspections": [one._asdict() for one in found]}
+
+    return {"camera-accept": accept, "camera-history": history}
 
 
 def _of_recorders(recorders: Callable[[], Mapping[str, RecorderPart]]) -> Mapping[str, Verb]:

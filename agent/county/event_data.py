@@ -128,13 +128,18 @@ class TourEventData(EventData):
 
 
 class CameraEventData(EventData):
-    """A camera's verdict changed; all causes that now hold."""
+    """A camera's verdict changed; all causes that now hold. Many at once are one event."""
 
     kind = "camera"
     what: Literal["fault", "cleared"]
     camera: str
     verdict: Verdict
     causes: tuple[Cause, ...] = ()
+    cameras: tuple[str, ...] = Field(
+        default=(),
+        description="a third of the site's cameras or more: then `camera` is `cameras`, and the"
+        " causes are those most of them share, without figures",
+    )
 
 
 class RecordingEventData(EventData):

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from agent.county.contract import Event, State, as_word
 from agent.county.event_data import CameraEventData
 from agent.county.state_data import CameraState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
+from agent.monitors.camera_changes import CameraChanges
 from agent.monitors.camera_marks import Mark, Marks
+from agent.monitors.inspection import Inspection
 from agent.monitors.picture import picture_causes
 from agent.policy import Camera, PicturePolicy
 from drivers.readings import (
@@ -22,6 +25,7 @@ from drivers.readings import (
 )
 from drivers.recorder.readings import ChannelReading
 
+UTC_ZONE = ZoneInfo("UTC")
 # These say something about us or the recorder's load, and nothing about the camera.
 NO_EVIDENCE = frozenset({StreamFault.BUSY, StreamFault.UNAUTHORIZED})
 
@@ -282,6 +286,7 @@ class CamerasMonitor:
         policy: PicturePolicy,
         *,
         max_age_seconds: float,
+        zone: ZoneInfo = UTC_ZONE,
         well: Callable[[frozenset[str]], None] = lambda _: None,
         before: "CamerasMonitor | None" = None,
     ) -> None:
@@ -290,10 +295,16 @@ class CamerasMonitor:
         `well` is told of the cameras that nothing is wrong with: their pictures may be learned.
         """
         self._well = well
+        self._zone = zone
+        self._seen: list[Inspection] = [] if before is None else before.take_inspections()
         watches = [_Watch(camera, policy, max_age_seconds) for camera in cameras]
         known = before._by_id if before is not None else {}  # noqa: SLF001 - one of its own
         watches = [known[w.camera.id] if w.same_as(known.get(w.camera.id)) else w for w in watches]
         self._by_id: dict[str, _Watch] = {watch.camera.id: watch for watch in watches}
+        held: CameraChanges | None = None
+        if before is not None:
+            held = before._changes  # noqa: SLF001 - as above
+        self._changes: CameraChanges = CameraChanges(len(watches), held)
         self._by_input = {(w.camera.recorder, w.camera.channel): w for w in watches}
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
@@ -304,16 +315,31 @@ class CamerasMonitor:
             watch = self._by_id.get(reading.device_id)
         else:
             watch = None
-        events = watch.take(reading, now) if watch else []
-        if watch is not None:
+        if watch is None:
+            return []
+        events = watch.take(reading, now)
+        if isinstance(reading, StreamReading | Outage):
+            self._seen.append(self._inspection(watch, now))
+        if not isinstance(reading, ChannelReading):
             self._well(frozenset(key for key, one in self._by_id.items() if one.well))
-        return events
+        return self._changes.add(events, now)
 
     def tick(self, now: Instant) -> Sequence[Event]:
         """Let old counts go; that a camera went stale is a state, not an event."""
         for watch in self._by_id.values():
             watch.expire(now)
-        return []
+        return self._changes.due(now)
+
+    def take_inspections(self) -> list[Inspection]:
+        """Return what was seen of the cameras since it was last asked for, oldest first."""
+        seen, self._seen = self._seen, []
+        return seen
+
+    def _inspection(self, watch: _Watch, now: Instant) -> Inspection:
+        state, at = watch.state(now), now.wall.timestamp()
+        day = now.wall.astimezone(self._zone).date().isoformat()
+        codes = " ".join(dict.fromkeys(cause.code for cause in state.causes))
+        return Inspection(watch.camera.id, at, at, day, 1, state.verdict.value, codes)
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return every camera's state, known or not."""

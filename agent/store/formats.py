@@ -1,6 +1,6 @@
 """What the stores are made of, format by format; `Database` says how they are used."""
 
-from agent.store import journal, outbox
+from agent.store import inspections, journal, outbox
 
 ALARM_FORMATS = (outbox.SCHEMA, outbox.REPLAYS)
-EVENT_FORMATS = (outbox.SCHEMA + journal.SCHEMA, outbox.REPLAYS)
+EVENT_FORMATS = (outbox.SCHEMA + journal.SCHEMA, outbox.REPLAYS, inspections.SCHEMA)

@@ -58,6 +58,8 @@ SENTENCES: Mapping[str, str] = {
     "recorder.retry_done": "the login of {recorder} is tried once more",
     "recorder.summer_time": "the recorder moves its clock in spring and autumn: switch daylight saving off",
     "camera.no_such": "there is no camera {camera} in the settings in force",
+    "camera.last_good": "{camera} was last found good on {at}",
+    "camera.never_good": "{camera} was not found good in the last year",
     "camera.accepted": "the view of {camera} is learned anew from its next check on",
     "recorder.no_such_channel": "there is no channel {channel} on it in the settings in force",
     "recorder.prove_begun": "asking {recorder} to play a recording of {channel} ...",

@@ -58,6 +58,8 @@ SENTENCES: Mapping[str, str] = {
     "recorder.retry_done": "{recorder} 的登录将再试一次",
     "recorder.summer_time": "录像机启用了夏令时，会自行拨快拨慢时钟：请关闭夏令时",
     "camera.no_such": "当前设置中没有摄像机 {camera}",
+    "camera.last_good": "{camera} 上次检查正常：{at}",
+    "camera.never_good": "{camera} 在过去一年内没有检查正常的记录",
     "camera.accepted": "{camera} 的画面将从下次检查起重新学习",
     "recorder.no_such_channel": "当前设置中该录像机没有通道 {channel}",
     "recorder.prove_begun": "正在请 {recorder} 回放 {channel} 的录像……",

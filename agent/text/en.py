@@ -243,6 +243,8 @@ SENTENCES = {
     "event.scan.unknown_tag": "tag of no checkpoint: {tag_id}, reader {reader}",
     "event.tour.completed": "tour completed: {duty_day}, number {number}",
     "event.tour.incomplete": "tour incomplete: {duty_day}, missed {missed_checkpoints}",
+    "event.cameras.fault": "many cameras at once: {cameras} ({verdict})",
+    "event.cameras.cleared": "many cameras are well again: {cameras}",
     "event.camera.fault": "camera fault: {camera} ({verdict})",
     "event.camera.cleared": "camera fault cleared: {camera}",
     "event.recording.changed": "retention changed: {channel}, {word} ({verdict})",

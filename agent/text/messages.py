@@ -29,6 +29,8 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = what if data.get("checkpoint") else "unknown_tag"
     elif what == "press" and data.get("certainty") == "possible":
         what = "press_possible"
+    elif kind == "camera" and data.get("cameras"):
+        kind = "cameras"
     return f"event.{kind}.{what}"
 
 

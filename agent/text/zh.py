@@ -232,6 +232,8 @@ SENTENCES = {
     "event.scan.unknown_tag": "未登记的卡：{tag_id}，读卡器 {reader}",
     "event.tour.completed": "巡更完成：{duty_day} 第 {number} 次",
     "event.tour.incomplete": "巡更未完成：{duty_day}，漏检点位 {missed_checkpoints}",
+    "event.cameras.fault": "多台摄像机同时异常：{cameras}（{verdict}）",
+    "event.cameras.cleared": "多台摄像机同时恢复：{cameras}",
     "event.camera.fault": "摄像机异常：{camera}（{verdict}）",
     "event.camera.cleared": "摄像机恢复：{camera}",
     "event.recording.changed": "录像保存情况变化：{channel}，{word}（{verdict}）",

@@ -40,5 +40,12 @@ def test_another_view_is_told_until_somebody_accepts_it(school: Gatehouse) -> No
     accepted = campus(school, "accept", "nvr-1")
     assert accepted.returncode == 0, accepted.stderr
     school.expect("camera/nvr-1", "ok", seconds=30)
+    school.restart()  # what was seen is kept at the stop
+    history = campus(school, "history", "nvr-1")
+    assert history.returncode == 0, history.stderr
+    first, *seen = history.stdout.splitlines()
+    assert "nvr-1 was last found good on 20" in first
+    assert any(" x ok" in line for line in seen)
+    assert any(" x fail" in line and "another view" in line for line in seen)
     learned = school.directory / "state" / "references"
     assert sorted(one.name for one in learned.iterdir()) == ["nvr-1", "nvr-2", "nvr-3"]

@@ -91,9 +91,13 @@ def test_what_was_learned_outlives_the_worker_and_is_small(tmp_path: Path) -> No
 
 def test_another_hour_is_held_against_the_nearest_that_was_learned(tmp_path: Path) -> None:
     check = taught(tmp_path)
-    fields = shown(check, tmp_path, "gate", at=13 * HOUR)
-    assert fields["reference_ready"] is True
-    assert fields["view_change"] < 0.2  # type: ignore[operator]
+    for hours, told in ((4, {"view", "sharp"}), (13, {"view"})):
+        fields = shown(check, tmp_path, "gate", at=hours * HOUR)
+        assert fields["reference_ready"] is True
+        names = {"view_change": "view", "steepness_ratio": "sharp", "cast_shift_levels": "colour"}
+        measured = {names[name] for name in names if not isinstance(fields[name], Unknown)}
+        assert measured == told
+        assert fields["view_change"] < 0.2  # type: ignore[operator]
 
 
 def test_grey_pictures_of_the_night_have_a_reference_of_their_own(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.store import journal
+from agent.store import inspections, journal
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database
 from agent.store.formats import ALARM_FORMATS, EVENT_FORMATS
@@ -22,7 +22,9 @@ from drivers.readings import ScanReading
 # What each format's own version wrote: an open incident, two presses of which one is confirmed, a
 # scan, a tour that waits. Made once, by that version, with `.dump` of sqlite3; never changed since.
 STORES = Path(__file__).parents[1] / "fixtures" / "stores"
-EARLIER = sorted({int(file.stem.rsplit("-", 1)[1]) for file in STORES.glob("*.sql")})
+EARLIER = sorted(
+    (file.stem.rsplit("-", 1)[0], int(file.stem.rsplit("-", 1)[1])) for file in STORES.glob("*.sql")
+)
 LATER = """
 PRAGMA user_version = {later};
 ALTER TABLE message ADD COLUMN priority INTEGER NOT NULL DEFAULT 7;
@@ -79,17 +81,35 @@ def check_events(path: Path) -> None:
     box.stop()
 
 
+def test_what_was_seen_of_a_camera_is_gone_on_with(tmp_path: Path) -> None:
+    store = opened(laid_out(tmp_path, "events", 3), EVENT_FORMATS)
+    store.start()
+    kept = inspections.history(store, "gate-cam", 0).result(5)
+    assert [(one.checks, one.verdict) for one in kept] == [(1, "fail"), (13, "ok")]
+    store.stop()
+
+
+STORES_NOW: dict[str, tuple[Callable[[Path], None], Sequence[str]]] = {
+    "alarms": (check_alarms, ALARM_FORMATS),
+    "events": (check_events, EVENT_FORMATS),
+}
+
+
 def test_there_is_a_store_of_every_format() -> None:
-    assert list(range(1, len(ALARM_FORMATS) + 1)) == EARLIER
-    assert len(EVENT_FORMATS) == len(ALARM_FORMATS)
+    alarm = [("alarms", number) for number in range(1, len(ALARM_FORMATS) + 1)]
+    event = [("events", number) for number in range(1, len(EVENT_FORMATS) + 1)]
+    assert [*alarm, *event] == EARLIER
 
 
-@pytest.mark.parametrize("number", EARLIER)
-def test_a_store_of_an_earlier_version_is_gone_on_with(tmp_path: Path, number: int) -> None:
-    check_alarms(laid_out(tmp_path, "alarms", number))
-    check_events(laid_out(tmp_path, "events", number))
-    db = sqlite3.connect(tmp_path / "alarms.db")
-    assert db.execute("PRAGMA user_version").fetchone() == (len(ALARM_FORMATS),)
+@pytest.mark.parametrize(("store", "number"), EARLIER)
+def test_a_store_of_an_earlier_version_is_gone_on_with(
+    tmp_path: Path, store: str, number: int
+) -> None:
+    path = laid_out(tmp_path, store, number)
+    check, formats = STORES_NOW[store]
+    check(path)
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(formats),)
     db.close()
 
 
@@ -103,8 +123,8 @@ def test_a_store_of_before_the_formats_had_numbers_is_the_first_format(tmp_path:
 
 def test_after_a_roll_back_the_store_of_the_newer_version_serves(tmp_path: Path) -> None:
     """A newer version may have added columns, tables, and fields to all that is kept as JSON."""
-    newest = len(ALARM_FORMATS)
-    for store, check in (("alarms", check_alarms), ("events", check_events)):
+    for store, (check, formats) in STORES_NOW.items():
+        newest = len(formats)
         path = laid_out(tmp_path, store, newest)
         db = sqlite3.connect(path)
         db.executescript(LATER.format(later=newest + 1))
