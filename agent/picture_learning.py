@@ -34,12 +34,15 @@ class PictureLearning:
         self._learned_at.pop(camera, None)
 
     def task(self, camera: str, policy: PicturePolicy) -> ReferenceTask:
-        """Return what the next check of a camera does with its reference."""
+        """Return what the next check of a camera does with its reference.
+
+        It learns the check before: that one has been judged.
+        """
         now = self._clock.monotonic()
         forget = camera in self._forget
         self._forget.discard(camera)
         due = now - self._learned_at.get(camera, float("-inf")) >= policy.learn_minutes * 60
-        learn = due and (forget or camera in self._well)
+        learn = due and not forget and camera in self._well
         if learn:
             self._learned_at[camera] = now
         wall = self._clock.now()

@@ -208,13 +208,20 @@ class PicturePolicy(DeviceSettings):
     snow_ratio: float = Field(default=0.07, gt=0, le=1)
     stripe_ratio: float = Field(default=0.17, gt=0, le=1)
     band_ratio: float = Field(default=0.30, gt=0)
-    cast_levels: float = Field(default=17, gt=0)
+    cast_levels: float = Field(
+        default=17, gt=0, description="of a pink cast, before it is known what is usual"
+    )
     cast_spread_ratio: float = Field(default=1.5, gt=0)
     grey_chroma_levels: float = Field(
-        default=2, ge=0, description="a picture with less colour is one of the night"
+        default=0.9, ge=0, description="a picture with less colour is one of the night"
     )
     view_change: float = Field(
-        default=0.75, gt=0, le=2, description="1 less the likeness to the learned view"
+        default=0.75, gt=0, le=2, description="1 less the likeness to the learned view, at most"
+    )
+    view_change_least: float = Field(default=0.40, gt=0, le=2)
+    view_growth: float = Field(default=4, gt=1, description="of what is usual for the camera")
+    view_unsteady: float = Field(
+        default=0.50, gt=0, le=2, description="a camera that turns by itself has no view of its own"
     )
     covered_ratio: float = Field(default=0.70, gt=0, le=1)
     blur_ratio: float = Field(
@@ -228,7 +235,10 @@ class PicturePolicy(DeviceSettings):
     least_structure_ratio: float = Field(default=0.10, ge=0, le=1)
     still_levels: int = Field(default=2, ge=0)
     still_ratio: float = Field(
-        default=0.05, ge=0, le=1, description="a scene that stands still more often is let be"
+        default=0.05,
+        ge=0,
+        le=1,
+        description="a scene that stands still more often is let be; 0: all are",
     )
     learn_minutes: float = Field(default=30, gt=0, description="how often a picture is learned")
     learned_checks: int = Field(default=12, ge=1)

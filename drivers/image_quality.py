@@ -34,6 +34,8 @@ class PictureFeatures(Frozen):
     band_ratio: float = Field(ge=0)
     cast_levels: float | Unknown
     cast_spread_ratio: float | Unknown
+    tint_a_levels: float | Unknown
+    tint_b_levels: float | Unknown
     chroma_levels: float | Unknown
     edge_steepness: float | Unknown
     structured_ratio: float = Field(ge=0, le=1)
@@ -68,6 +70,8 @@ def picture_features(picture: Picture) -> PictureFeatures:
         band_ratio=bands,
         cast_levels=dark if colour is None else colour.cast_levels,
         cast_spread_ratio=dark if colour is None else colour.spread_ratio,
+        tint_a_levels=dark if colour is None else colour.a,
+        tint_b_levels=dark if colour is None else colour.b,
         chroma_levels=dark if colour is None else colour.chroma,
         edge_steepness=_or_unknown(edge_steepness(grey), "no edges"),
         structured_ratio=float((coarse_gradients(grey) > STRUCTURE_GRADIENT).mean()),

@@ -1,14 +1,14 @@
 """Everything that is measured of one picture: by itself, against its camera's own, and before."""
 
 import contextlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.image_quality import picture_features
-from drivers.picture_reference import Likeness, References, look_at
+from drivers.picture_reference import Likeness, Look, References, look_at
 from drivers.readings import Mode, Reason, Unknown
 from drivers.stream_target import ReferenceTask, StreamTarget
 
@@ -22,12 +22,25 @@ STILL_LEVELS = 2
 _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
 
 
+class Lesson(NamedTuple):
+    """A look that may be learned, with where and when it was."""
+
+    task: ReferenceTask
+    look: Look
+    still: bool | None
+
+
 class PictureCheck:
-    """Measures pictures in one worker; the last small copy of each camera is kept in memory."""
+    """Measures pictures in one worker.
+
+    Of each camera the last small copy is kept in memory, and the last look: only when it has been
+    judged, and nothing was wrong with it, is it learned, at the next check.
+    """
 
     def __init__(self) -> None:
         self._references = References()
         self._before: dict[str, NDArray[np.int16]] = {}
+        self._unjudged: dict[str, Lesson] = {}
 
     def fields(self, target: StreamTarget, picture: Picture) -> dict[str, Any]:
         """Return the fields of a PictureReading. Learns if the target's task says so."""
@@ -51,14 +64,15 @@ class PictureCheck:
         self, task: ReferenceTask, camera: str, picture: Picture, mode: Mode, still: int | None
     ) -> Likeness:
         look = look_at(picture, mode)
+        judged = self._unjudged.pop(camera, None)
         if task.forget:
             self._references.forget(task, camera)
-        likeness = self._references.compare(task, camera, look)
-        if task.learn:
-            unmoved = None if still is None else still <= STILL_LEVELS
+        elif task.learn and judged is not None:
             with contextlib.suppress(OSError):  # a full disk costs the lesson, not the check
-                self._references.learn(task, camera, look, still=unmoved)
-        return likeness
+                self._references.learn(judged.task, camera, judged.look, still=judged.still)
+        unmoved = None if still is None else still <= STILL_LEVELS
+        self._unjudged[camera] = Lesson(task, look, unmoved)
+        return self._references.compare(task, camera, look)
 
     def _still(self, camera: str, picture: Picture) -> int | None:
         """Return the largest difference from the check before, light aside; None: there is none."""

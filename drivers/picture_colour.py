@@ -13,7 +13,10 @@ _GREY = 128
 
 
 class Colour(NamedTuple):
-    """Of CIE L*a*b* (OpenCV's 8 bits): the median's length and place, and how far pixels spread."""
+    """Of CIE L*a*b* (OpenCV's 8 bits): length and place of the median, and how far pixels spread.
+
+    `chroma` is how far they are from it on average: next to nothing in a grey picture.
+    """
 
     cast_levels: float
     a: float
@@ -32,7 +35,9 @@ def colour_of(picture: NDArray[np.uint8]) -> Colour | None:
     a, b = (lab[..., at][usable] for at in (1, 2))
     (middle_a, spread_a), (middle_b, spread_b) = _middle(a), _middle(b)
     cast = float(np.hypot(middle_a, middle_b))
-    chroma = cv2.magnitude(*(one.astype(np.float32) - _GREY for one in (a, b))).mean()
+    # From the median: conversions leave even a grey picture a constant tint of a level or two.
+    away = (a.astype(np.float32) - middle_a - _GREY, b.astype(np.float32) - middle_b - _GREY)
+    chroma = cv2.magnitude(*away).mean()
     spread = (spread_a + spread_b) / 2
     return Colour(cast, middle_a, middle_b, cast / (spread + 2.0), float(chroma))
 

@@ -37,8 +37,9 @@ HALF_LIFE_SECONDS = 14 * 86_400.0
 # A block that had structure and has lost this much of its gradient is covered.
 LOST_RATIO = 0.65
 _LEAST_BLOCKS = 8
+LIGHT_RATIO = 0.25
 _SIZES = (SHAPE[::-1], (COARSE[1] // COARSE_BLOCK, COARSE[0] // COARSE_BLOCK))
-_SCALARS = ("steepness", "a", "b", "stripes", "bands", "still")
+_SCALARS = ("steepness", "a", "b", "stripes", "bands", "still", "view")
 
 
 class Look(NamedTuple):
@@ -59,6 +60,7 @@ class Likeness(NamedTuple):
     learned_checks: int
     ready: bool
     view_change: float | None = None
+    view_usual: float | None = None
     covered_ratio: float | None = None
     steepness_ratio: float | None = None
     cast_shift_levels: float | None = None
@@ -127,9 +129,8 @@ class Slot:
         since = max(0.0, at - self.last_at) if self.count else 0.0
         fading = 1 - 0.5 ** (since / HALF_LIFE_SECONDS)
         weight = max(1 / (self.count + 1), min(1.0, fading))
-        self.shape = _moved(self.shape, look.shape, weight)
-        self.blocks = _moved(self.blocks, look.blocks, weight)
         told = {
+            "view": _unlike(self.shape, look.shape) if self.count else None,
             "steepness": look.steepness,
             "a": look.colour.a if look.colour else None,
             "b": look.colour.b if look.colour else None,
@@ -142,6 +143,8 @@ class Slot:
                 known = self.scalars[name]
                 fresh = value if np.isnan(known) else known + weight * (value - known)
                 self.scalars[name] = float(fresh)
+        self.shape = _moved(self.shape, look.shape, weight)
+        self.blocks = _moved(self.blocks, look.blocks, weight)
         self.first_at = self.first_at or at
         self.count, self.last_at = int(self.count) + 1, at
 
@@ -173,6 +176,7 @@ class References:
             learned,
             ready=True,
             view_change=min(_unlike(slot.shape, look.shape) for _, slot in ready),
+            view_usual=_known(max(slot.scalars["view"] for _, slot in ready)),
             covered_ratio=_covered(ready[0][1].blocks, look.blocks),
         )
         away, nearest = ready[0]
@@ -186,7 +190,7 @@ class References:
         if away == 0:
             likeness = likeness._replace(
                 cast_shift_levels=_shift(look.colour, known),
-                still_ratio=None if np.isnan(known["still"]) else known["still"],
+                still_ratio=_known(known["still"]),
             )
         return likeness
 
@@ -249,11 +253,25 @@ def _covered(known: Half, shown: Values) -> float | None:
     return float(lost.sum() / structured.sum())
 
 
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
 def _ratio(value: float | None, known: float) -> float | None:
     return None if value is None or np.isnan(known) or known <= 0 else value / known
 
 
 def _shift(colour: Colour | None, known: dict[str, float]) -> float | None:
+    """Return how far a colour is from the learned one, less what other light makes of it.
+
+    Saturation goes with the light; hue does not.
+    """
     if colour is None or np.isnan(known["a"]):
         return None
-    return float(np.hypot(colour.a - known["a"], colour.b - known["b"]))
+    a, b = colour.a - known["a"], colour.b - known["b"]
+    length = float(np.hypot(known["a"], known["b"]))
+    if length < 1:
+        return float(np.hypot(a, b))
+    along = (a * known["a"] + b * known["b"]) / length
+    across = (a * known["b"] - b * known["a"]) / length
+    return float(np.hypot(across, max(0.0, abs(along) - LIGHT_RATIO * length)))

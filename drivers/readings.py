@@ -248,7 +248,8 @@ Mode = Literal["colour", "grey"]
 class PictureReading(Reading):
     """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255.
 
-    From `learned_checks` on: how it compares with what its camera is used to show. `still_levels`
+    From `learned_checks` on: how it compares with what its camera is used to show, and in
+    `view_usual`, by how much healthy pictures of it differed from what was learned. `still_levels`
     is the largest difference from the check before, `still_ratio` how often there is none now.
     """
 
@@ -266,6 +267,8 @@ class PictureReading(Reading):
     band_ratio: float | Unknown = _NOT_MEASURED
     cast_levels: float | Unknown = _NOT_MEASURED
     cast_spread_ratio: float | Unknown = _NOT_MEASURED
+    tint_a_levels: float | Unknown = _NOT_MEASURED
+    tint_b_levels: float | Unknown = _NOT_MEASURED
     chroma_levels: float | Unknown = _NOT_MEASURED
     edge_steepness: float | Unknown = _NOT_MEASURED
     structured_ratio: float | Unknown = _NOT_MEASURED
@@ -273,6 +276,7 @@ class PictureReading(Reading):
     learned_checks: int | Unknown = _NOT_MEASURED
     reference_ready: bool | Unknown = _NOT_MEASURED
     view_change: float | Unknown = _NOT_MEASURED
+    view_usual: float | Unknown = _NOT_MEASURED
     covered_ratio: float | Unknown = _NOT_MEASURED
     steepness_ratio: float | Unknown = _NOT_MEASURED
     cast_shift_levels: float | Unknown = _NOT_MEASURED

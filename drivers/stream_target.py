@@ -16,8 +16,9 @@ READS_UNTIL_GIVEN_UP = 2
 class ReferenceTask(DeviceSettings):
     """What is to be done with a camera's learned reference at a check.
 
-    `slot` is the three hours of the site's day, `at` seconds since 1970; a reference is ready after
-    so many checks over so long a time.
+    `learn`: nothing was wrong with the check before, so that it may be learned. `slot` is the three
+    hours of the site's day, `at` seconds since 1970; a reference is ready after so many checks over
+    so long a time.
     """
 
     directory: str
@@ -25,7 +26,7 @@ class ReferenceTask(DeviceSettings):
     at: float
     learn: bool
     forget: bool = False
-    grey_chroma_levels: float = 2.0
+    grey_chroma_levels: float = 0.9
     ready_checks: int = Field(default=12, ge=1)
     ready_seconds: float = Field(default=86_400, ge=0)
 

@@ -8,8 +8,8 @@ from agent.county.event_data import CameraEventData
 from agent.findings import Cause, worst
 from agent.monitors import Instant
 
-# A site of fewer has no crowd.
-LEAST_CAMERAS = 6
+# A third of fewer is no crowd.
+LEAST_CAMERAS = 9
 TOGETHER_SHARE = 1 / 3
 # About a round: the cameras of one cause are looked at one after another.
 HOLD_SECONDS = 60.0

@@ -25,10 +25,18 @@ def picture_causes(picture: PictureReading, policy: PicturePolicy) -> Mapping[st
         found["noise"] = _cause("camera.noise", levels=picture.noise_levels)
     if _above(picture.impulse_ratio, policy.snow_ratio):
         found["snow"] = _cause("camera.snow", ratio=picture.impulse_ratio)
-    tinted = _above(picture.cast_levels, policy.cast_levels)
-    if tinted and _above(picture.cast_spread_ratio, policy.cast_spread_ratio):
+    if _is_pink(picture, policy):
         found["cast"] = _cause("camera.colour_cast", levels=picture.cast_levels)
     return {**found, **_unlike_itself(picture, policy)}
+
+
+def _is_pink(picture: PictureReading, policy: PicturePolicy) -> bool:
+    """Tell the cast of an infrared filter that stays open: grass is green and brick is orange."""
+    a, b = picture.tint_a_levels, picture.tint_b_levels
+    if isinstance(a, Unknown) or isinstance(b, Unknown) or not a > 0 or b > a / 2:
+        return False
+    strong = _above(picture.cast_levels, policy.cast_levels)
+    return strong and _above(picture.cast_spread_ratio, policy.cast_spread_ratio)
 
 
 def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[str, Cause]:
@@ -43,22 +51,32 @@ def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[st
         found["frozen"] = Cause(code="camera.frozen")
     if _above(picture.covered_ratio, policy.covered_ratio):
         return {**found, "view": _cause("camera.covered", ratio=picture.covered_ratio)}
-    for kind, ratio, growth, limit in (
-        ("stripes", picture.stripe_ratio, picture.stripe_growth, policy.stripe_ratio),
-        ("bands", picture.band_ratio, picture.band_growth, policy.band_ratio),
-    ):
-        # A gate has bars: a pattern is a fault only where it was not there before.
-        if _above(ratio, limit) and _above(growth, policy.growth):
-            found[kind] = _cause(f"camera.{kind}", ratio=ratio)
-    if found.keys() & {"stripes", "bands"} or not assessable(picture, policy):
+    # Bands tear the view apart; a gate has bars, so a pattern counts only where it was not before.
+    if _above(picture.band_ratio, policy.band_ratio) and _above(picture.band_growth, policy.growth):
+        return {**found, "bands": _cause("camera.bands", ratio=picture.band_ratio)}
+    if not assessable(picture, policy):
         return found
-    if _above(picture.view_change, policy.view_change):
+    most = _view_limit(picture, policy)
+    if most is not None and _above(picture.view_change, most):
         return {**found, "view": _view_cause(picture, policy)}
+    striped = _above(picture.stripe_ratio, policy.stripe_ratio)
+    if striped and _above(picture.stripe_growth, policy.growth):
+        found["stripes"] = _cause("camera.stripes", ratio=picture.stripe_ratio)
     if _below(picture.steepness_ratio, policy.blur_ratio):
         found["blur"] = _cause("camera.blurred", ratio=picture.steepness_ratio)
     if _above(picture.cast_shift_levels, policy.cast_shift_levels):
         found["cast"] = _cause("camera.colour_cast", levels=picture.cast_shift_levels)
     return found
+
+
+def _view_limit(picture: PictureReading, policy: PicturePolicy) -> float | None:
+    """Return how unlike a view may be: what is usual for it, several times; None: it turns."""
+    usual = picture.view_usual
+    if isinstance(usual, Unknown):
+        return policy.view_change
+    if usual > policy.view_unsteady:
+        return None
+    return min(policy.view_change, max(policy.view_change_least, policy.view_growth * usual))
 
 
 def _view_cause(picture: PictureReading, policy: PicturePolicy) -> Cause:

@@ -7,7 +7,7 @@ so none of this is an accuracy.
 import io
 import os
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,7 +74,11 @@ FAULTS: Mapping[str, tuple[Sequence[str], Score, Sequence[str]]] = {
     ),
     "cover": (
         [f"drawbox=w=iw:h=ih*{share}:color=0x3a3632:t=fill" for share in (0.25, 0.5, 0.8, 1.0)],
-        lambda fields: max(figure("covered_ratio")(fields), figure("view_change")(fields) / 2),
+        lambda fields: max(
+            figure("covered_ratio")(fields),
+            figure("view_change")(fields) / 2,
+            figure("flat_ratio")(fields) - 0.5,
+        ),
         [
             "camera.covered",
             "camera.view_changed",
@@ -109,6 +113,7 @@ class Place:
     """A scene at an hour with what was learned of it; `draw` makes a day of it by its seed."""
 
     scene: str
+    hour: str
     real: bool
     draw: Callable[[int], Draw]
     directory: Path
@@ -169,6 +174,7 @@ def places(directory: Path, frames: str | None) -> Iterator[Place]:
         for hour in HOURS:
             yield Place(
                 scene,
+                hour,
                 real=False,
                 draw=partial(at_hour, SCENES[scene], hour),
                 directory=directory / f"{scene}-{hour}",
@@ -181,6 +187,7 @@ def places(directory: Path, frames: str | None) -> Iterator[Place]:
         yield Place(
             # Frames of one camera are one scene: the last word of their names is the camera.
             file.stem.replace("_", ".").rsplit(".", 1)[-1],
+            "day",
             real=True,
             draw=partial(relit, fitted),
             directory=directory / file.stem,
@@ -222,21 +229,26 @@ def measure(found: Sequence[Place], figures: Figures) -> None:
         id(place): [place.look(coded(place.draw(seed), seed)) for seed in range(HEALTHY)]
         for place in found
     }
-    alarms = [bool(causes(one)) for looks in healthy.values() for one in looks]
-    figures.print("healthy_with_an_alarm", sum(alarms), "pictures", n=len(alarms))
+    told = [causes(one) for looks in healthy.values() for one in looks]
+    figures.print("healthy_with_an_alarm", sum(map(bool, told)), "pictures", n=len(told))
+    for code, count in Counter(code for one in told for code in one).most_common():
+        figures.print(f"healthy_with_{code.replace('.', '_')}", count, "pictures", n=len(told))
     for fault, (grades, score, codes) in FAULTS.items():
+        # By infrared there is no colour to be wrong.
+        there = [one for one in found if (fault, one.hour) != ("cast", "night")]
         for grade, filters in enumerate(grades, 1):
             sick = {
                 id(place): [
                     place.look(coded(place.draw(50 + seed), seed, filters)) for seed in range(SICK)
                 ]
-                for place in found
+                for place in there
             }
-            _report(figures, f"{fault}_{grade}", found, healthy, sick, score, codes)
+            _report(figures, f"{fault}_{grade}", there, healthy, sick, score, codes)
     moved = {
         id(place): [
             place.look(coded(other.draw(seed), seed))
-            for seed, other in enumerate(one for one in found if one.scene != place.scene)
+            for seed, other in enumerate(found)
+            if other.scene != place.scene and other.hour == place.hour
         ]
         for place in found
     }
@@ -278,12 +290,12 @@ def _still(figures: Figures, found: Sequence[Place]) -> None:
     still: list[bool] = []
     alive: list[bool] = []
     for place in found:
-        if place.real:
-            continue
+        if place.real or place.hour == "night":
+            continue  # an empty place by night may well stand still
         draw = place.draw(7)
         for seed in range(4):
             place.look(coded(draw, seed))
-            frozen = place.look(coded(draw, seed + 1))
+            frozen = place.look(coded(draw, seed + len(KBPS)))  # at the same rate
             later = place.look(coded(place.draw(70 + seed), seed))
             still.append(float(str(frozen["still_levels"])) <= PicturePolicy().still_levels)
             alive.append(float(str(later["still_levels"])) <= PicturePolicy().still_levels)

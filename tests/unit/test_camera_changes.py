@@ -29,7 +29,7 @@ def data(event: Event) -> CameraEventData:
 
 
 def test_a_few_cameras_are_told_at_once() -> None:
-    changes = CameraChanges(5)
+    changes = CameraChanges(8)
     assert changes.add([change(1, "black")], at(0)) == [change(1, "black")]
     assert changes.due(at(3600)) == []
 

@@ -37,8 +37,9 @@ def target(directory: Path, at: float, **changes: object) -> StreamTarget:
 
 
 def taught(directory: Path, scene: str = "gate", checks: int = 4) -> PictureCheck:
+    """Teach a scene: each check is learned at the one after it."""
     check = PictureCheck()
-    for number in range(checks):
+    for number in range(checks + 1):
         check.fields(target(directory, number * HOUR / 2), drawn(scene, 7 * number))
     return check
 
@@ -166,3 +167,33 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
         (other / file.name).write_bytes(file.read_bytes())
         references.compare(task, other.name, look)
     assert len(references._read) <= 256
+
+
+def test_other_light_on_grass_is_no_cast_and_another_hue_is(tmp_path: Path) -> None:
+    check = taught(tmp_path, "playground")
+    shifts = []
+    for gains in ((0.8, 0.8, 0.8), (1.15, 1.15, 1.15), (1.15, 0.9, 1.1)):
+        lit = np.asarray((drawn("playground") * np.array(gains)).clip(0, 255), dtype=np.uint8)
+        fields = check.fields(target(tmp_path, 2 * HOUR, learn=False), lit)
+        shifts.append(fields["cast_shift_levels"])
+    assert max(shifts[:2]) < 6 < shifts[2]
+
+
+def test_how_much_a_view_changes_by_itself_is_learned(tmp_path: Path) -> None:
+    steady = shown(taught(tmp_path / "a"), tmp_path / "a", "gate")
+    assert steady["view_usual"] < 0.1  # type: ignore[operator]
+    check = PictureCheck()
+    for number in range(8):
+        scene = ("gate", "corridor", "dormitory")[number % 3]
+        check.fields(target(tmp_path / "b", number * HOUR / 4), drawn(scene))
+    assert shown(check, tmp_path / "b", "gate")["view_usual"] > 0.3  # type: ignore[operator]
+
+
+def test_the_first_picture_of_a_fault_is_not_learned(tmp_path: Path) -> None:
+    """The check that shows it was asked for when nothing was wrong yet."""
+    check = taught(tmp_path)
+    first = check.fields(target(tmp_path, 2.5 * HOUR), drawn("turned"))
+    later = shown(check, tmp_path, "turned")
+    assert later["learned_checks"] == first["learned_checks"] == 5
+    assert later["view_usual"] == first["view_usual"]
+    assert later["view_change"] > 0.4  # type: ignore[operator]
