@@ -27,7 +27,7 @@ PRESSES = 500
 HOLD_SECONDS = 0.15
 BACKLOG = 20_000
 ROWS_AT_ONCE = 1_000
-CAMERAS = 16
+CAMERAS = 64
 # Unit, function, count, CRC; and the inputs, every second time with a byte more.
 REPLY_BYTES = 5 + BUTTONS / 8 + 0.5
 LOADS = ("idle", "backlog", "busy")
