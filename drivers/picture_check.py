@@ -51,7 +51,8 @@ class PictureCheck:
             return features.model_dump()
         mode: Mode = "grey" if chroma < task.grey_chroma_levels else "colour"
         still = self._still(target.device_id, picture)
-        likeness = self._likeness(task, target.device_id, picture, mode, still)
+        look = look_at(picture, features, mode)
+        likeness = self._likeness(task, target.device_id, look, still)
         return {
             **features.model_dump(),
             **{name: _told(value) for name, value in likeness._asdict().items() if name != "ready"},
@@ -61,9 +62,8 @@ class PictureCheck:
         }
 
     def _likeness(
-        self, task: ReferenceTask, camera: str, picture: Picture, mode: Mode, still: int | None
+        self, task: ReferenceTask, camera: str, look: Look, still: int | None
     ) -> Likeness:
-        look = look_at(picture, mode)
         judged = self._unjudged.pop(camera, None)
         if task.forget:
             self._references.forget(task, camera)

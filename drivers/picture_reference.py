@@ -14,18 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.picture_colour import Colour, colour_of
+from drivers.image_quality import PictureFeatures
 from drivers.picture_edges import (
     COARSE,
     COARSE_BLOCK,
     SHAPE,
     STRUCTURE_GRADIENT,
     coarse_gradients,
-    edge_steepness,
     shape_map,
 )
-from drivers.picture_noise import stripe_and_band_ratio
-from drivers.readings import Mode
+from drivers.readings import Mode, Unknown
 from drivers.stream_target import ReferenceTask
 
 Values = NDArray[np.float32]
@@ -49,7 +47,7 @@ class Look(NamedTuple):
     shape: Values
     blocks: Values
     steepness: float | None
-    colour: Colour | None
+    tint: tuple[float, float] | None
     stripes: float
     bands: float
 
@@ -69,13 +67,22 @@ class Likeness(NamedTuple):
     still_ratio: float | None = None
 
 
-def look_at(picture: NDArray[np.uint8], mode: Mode) -> Look:
-    """Measure what is learned of a BGR picture within 640x360."""
+def look_at(picture: NDArray[np.uint8], features: PictureFeatures, mode: Mode) -> Look:
+    """Measure what is learned of a BGR picture within 640x360, beside its features."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8)
-    stripes, bands = stripe_and_band_ratio(grey)
-    colour = None if mode == "grey" else colour_of(picture)
+    a, b = features.tint_a_levels, features.tint_b_levels
+    tint = None
+    if mode == "colour" and not isinstance(a, Unknown) and not isinstance(b, Unknown):
+        tint = (a, b)
+    steepness = features.edge_steepness
     return Look(
-        mode, shape_map(grey), coarse_gradients(grey), edge_steepness(grey), colour, stripes, bands
+        mode,
+        shape_map(grey),
+        coarse_gradients(grey),
+        None if isinstance(steepness, Unknown) else steepness,
+        tint,
+        features.stripe_ratio,
+        features.band_ratio,
     )
 
 
@@ -132,8 +139,8 @@ class Slot:
         told = {
             "view": _unlike(self.shape, look.shape) if self.count else None,
             "steepness": look.steepness,
-            "a": look.colour.a if look.colour else None,
-            "b": look.colour.b if look.colour else None,
+            "a": look.tint[0] if look.tint else None,
+            "b": look.tint[1] if look.tint else None,
             "stripes": look.stripes,
             "bands": look.bands,
             "still": None if still is None else float(still),
@@ -189,7 +196,7 @@ class References:
             )
         if away == 0:
             likeness = likeness._replace(
-                cast_shift_levels=_shift(look.colour, known),
+                cast_shift_levels=_shift(look.tint, known),
                 still_ratio=_known(known["still"]),
             )
         return likeness
@@ -261,14 +268,14 @@ def _ratio(value: float | None, known: float) -> float | None:
     return None if value is None or np.isnan(known) or known <= 0 else value / known
 
 
-def _shift(colour: Colour | None, known: dict[str, float]) -> float | None:
+def _shift(tint: tuple[float, float] | None, known: dict[str, float]) -> float | None:
     """Return how far a colour is from the learned one, less what other light makes of it.
 
     Saturation goes with the light; hue does not.
     """
-    if colour is None or np.isnan(known["a"]):
+    if tint is None or np.isnan(known["a"]):
         return None
-    a, b = colour.a - known["a"], colour.b - known["b"]
+    a, b = tint[0] - known["a"], tint[1] - known["b"]
     length = float(np.hypot(known["a"], known["b"]))
     if length < 1:
         return float(np.hypot(a, b))
