@@ -21,6 +21,8 @@ from tests.daemon import Daemon, alarm_and_patrol, alarm_only
 from tests.hearing import alarm, all_of, at_rest, button
 from tests.waiting import wait_until
 
+LEAST_TAPS = 3
+
 
 def test_a_press_reaches_the_county_and_the_incident_stays_open(
     daemon: Daemon, county: County, module: ModbusSimulator
@@ -244,7 +246,9 @@ def test_random_kills_lose_no_press_and_no_scan(
     guards = [Guard(press), Guard(tap)]
     for guard in guards:
         guard.start()
-    for _ in range(kills):
+    for killed in range(4 * kills):
+        if killed >= kills and len(taps) >= LEAST_TAPS:
+            break  # a slow machine has hardly started when it is killed again
         time.sleep(random.uniform(0.3, 2.0))  # the moment of the kill is the random input
         daemon.kill()
         daemon.start()
@@ -255,7 +259,7 @@ def test_random_kills_lose_no_press_and_no_scan(
     daemon.wait_until_ready()
     pressed = len(truth.lines("press"))
     assert pressed > kills
-    assert len(taps) >= 3
+    assert len(taps) >= LEAST_TAPS
     tapped = {f"nfca:{uid}" for uid in taps}
     try:
         # Chatter once more, if many were counted at the last start: a minute until they are told.
