@@ -118,7 +118,9 @@ class RecorderDriver(Driver, Protocol):
     def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
         """Return the RTSP path of a live stream, as far as known. Any thread may call."""
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
         """Return where what was recorded in a span is played back."""
 
     def wall_clock(self) -> datetime | Unknown:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from drivers.base import Clock
 from drivers.readings import Reason, Unknown
 from drivers.recorder.readings import PlaybackReading
+from drivers.replay import replay_stream
 from drivers.stream import probe_stream
 from drivers.stream_target import PlaybackTarget
 
@@ -24,7 +25,8 @@ def play_back(target: PlaybackTarget, clock: Clock) -> PlaybackReading:
     Live comes first: it shows whether the login is good, before its refusal means anything else.
     """
     live = probe_stream(target.live, clock)
-    recorded = probe_stream(target.recorded, clock)
+    play = probe_stream if target.recorded.replay_from is None else replay_stream
+    recorded = play(target.recorded, clock)
     shown_after: float | Unknown = Unknown(reason=Reason.NOT_MEASURED)
     if recorded.begins_at is not None:
         shown_after = (recorded.begins_at - target.digits_at).total_seconds()
@@ -37,6 +39,7 @@ def play_back(target: PlaybackTarget, clock: Clock) -> PlaybackReading:
         observed_at=clock.now(),
         channel=target.channel,
         asked_at=target.asked_at,
+        listed=target.listed,
         fault=recorded.reading.fault,
         live_fault=live.reading.fault,
         shown_after_seconds=shown_after,

@@ -27,7 +27,11 @@ class Extent(NamedTuple):
 
 
 class PlaybackAddress(NamedTuple):
-    """Where a recording is to be had over RTSP; `digits_at` is its start as the path writes it."""
+    """Where a recording is to be had over RTSP; `digits_at` is its start as the recorder writes it.
+
+    `by_onvif`: the path does not hold the start, it is asked for as an ONVIF replay.
+    """
 
     path: str
     digits_at: datetime
+    by_onvif: bool = False

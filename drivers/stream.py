@@ -1,6 +1,7 @@
 """One probe of one camera stream: how far it comes up, what it carries, and one picture."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -34,7 +35,7 @@ _STATUS = re.compile(r"method (\w+) failed: (\d{3})")
 # RFC 2326 section 3.7; of what follows the seconds nothing is to be trusted, the Z least of all.
 _RANGE = re.compile(r"^a=range:clock=(\d{8}T\d{6})", re.MULTILINE)
 _BUSY = frozenset({429, 453, 503})
-_NOT_FOUND = frozenset({404, 410})
+_NOT_FOUND = frozenset({404, 410, 457})  # 457: of that time there is nothing
 _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
 
 
@@ -98,7 +99,7 @@ def probe_stream(target: StreamTarget, clock: Clock) -> Probe:
     began = clock.monotonic()
     failure = greet(target, clock)
     if failure is not None:
-        return Probe(_reading(target, clock, failure))
+        return Probe(reading_of(target, clock, failure))
     left = max(0.5, target.open_seconds - (clock.monotonic() - began))
     # FFmpeg says in its log alone how far the dialogue came. Its lines, and the message and
     # arguments of its errors, hold the address with the login: none of them leaves this function.
@@ -113,7 +114,7 @@ def probe_stream(target: StreamTarget, clock: Clock) -> Probe:
         except av.FFmpegError as error:
             lines = [line for _, _, line in log]
             failure = _opening_failure(target, error, lines)
-            return Probe(_reading(target, clock, failure))
+            return Probe(reading_of(target, clock, failure))
         opened = clock.monotonic() - began
         begins_at = _begins_at([line for _, _, line in log])
         with container:
@@ -144,17 +145,10 @@ def _opening_failure(target: StreamTarget, error: av.FFmpegError, lines: list[st
     refusals = [match for line in lines if (match := _STATUS.search(line))]
     if refusals:
         method, status = refusals[-1][1], int(refusals[-1][2])
-        detail = f"{method} was answered with {status}"
-        if status in {401, 403}:
-            return Failure(StreamLayer.PORT, StreamFault.UNAUTHORIZED, detail)
         if not described:
             # A device asks for the login before it says anything else about a stream.
             reached = StreamLayer.PORT if method == "OPTIONS" else StreamLayer.AUTH
-        if status in _BUSY:
-            return Failure(reached, StreamFault.BUSY, detail)
-        if status in _NOT_FOUND:
-            return Failure(reached, StreamFault.NOT_FOUND, detail)
-        return Failure(reached, StreamFault.MALFORMED, detail)
+        return refusal(method, status, reached)
     # A dialogue cut off by the time-out is "invalid data" to FFmpeg.
     cut_off = any("Immediate exit requested" in line for line in lines)
     if cut_off or isinstance(error, av.ExitError | av.TimeoutError):
@@ -164,10 +158,22 @@ def _opening_failure(target: StreamTarget, error: av.FFmpegError, lines: list[st
     return Failure(reached, StreamFault.MALFORMED, "the answer is not RTSP, or names no video")
 
 
+def refusal(method: str, status: int, reached: StreamLayer) -> Failure:
+    """Say what a refusing status means."""
+    detail = f"{method} was answered with {status}"
+    if status in {401, 403}:
+        return Failure(StreamLayer.PORT, StreamFault.UNAUTHORIZED, detail)
+    if status in _BUSY:
+        return Failure(reached, StreamFault.BUSY, detail)
+    if status in _NOT_FOUND:
+        return Failure(reached, StreamFault.NOT_FOUND, detail)
+    return Failure(reached, StreamFault.MALFORMED, detail)
+
+
 def _watch(target: StreamTarget, clock: Clock, container: InputContainer, opened: float) -> Probe:
     if not container.streams.video:
         no_video = Failure(StreamLayer.DESCRIBE, StreamFault.MALFORMED, "the stream has no video")
-        return Probe(_reading(target, clock, no_video))
+        return Probe(reading_of(target, clock, no_video))
     stream = container.streams.video[0]
     codec = stream.codec_context
     codec.thread_count = 1
@@ -177,13 +183,13 @@ def _watch(target: StreamTarget, clock: Clock, container: InputContainer, opened
         detail = f"refusing to decode {codec.width} x {codec.height}"
         failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.MALFORMED, detail)
     elif seen.key_packets:
-        picture = _decode(codec, seen.key_packets)
+        picture = key_picture(codec, seen.key_packets)
     if seen.packets and picture is None and failure is None:
         detail = f"no key frame to be seen among {seen.packets} frames"
         failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.NO_KEY_FRAME, detail)
     elif failure is not None and picture is not None:
         failure = failure._replace(layer=StreamLayer.FIRST_KEY_FRAME)
-    reading = _reading(target, clock, failure).model_copy(
+    reading = reading_of(target, clock, failure).model_copy(
         update={
             "codec": codec.name,
             "width": codec.width or _NOT_MEASURED,
@@ -222,8 +228,8 @@ def _demux(
     return seen, Failure(layer, fault, f"{seen.packets} frames came before it stopped")
 
 
-def _decode(
-    codec: av.VideoCodecContext, key_packets: list[VideoPacket]
+def key_picture(
+    codec: av.VideoCodecContext, key_packets: Sequence[VideoPacket]
 ) -> NDArray[np.uint8] | None:
     """Decode the newest key frame that can be; swscale shrinks it while it converts."""
     codec.skip_frame = "NONKEY"
@@ -242,7 +248,8 @@ def _decode(
     return None
 
 
-def _reading(target: StreamTarget, clock: Clock, failure: Failure | None) -> StreamReading:
+def reading_of(target: StreamTarget, clock: Clock, failure: Failure | None) -> StreamReading:
+    """Return a reading of how far it came; what was measured is to be filled in."""
     return StreamReading(
         device_id=target.device_id,
         observed_at=clock.now(),

@@ -32,7 +32,10 @@ class ReferenceTask(DeviceSettings):
 
 
 class StreamTarget(DeviceSettings):
-    """Which stream to open and how long to look; the address never holds the login."""
+    """Which stream to open and how long to look; the address never holds the login.
+
+    With `replay_from`, naive and in the recorder's digits, it is an ONVIF replay from then on.
+    """
 
     device_id: str
     url: str
@@ -43,6 +46,7 @@ class StreamTarget(DeviceSettings):
     read_seconds: float = Field(default=3.0, gt=0, le=5)
     key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
     reference: ReferenceTask | None = None
+    replay_from: datetime | None = None
 
     @model_validator(mode="after")
     def _plain_address(self) -> Self:
@@ -63,13 +67,15 @@ class StreamTarget(DeviceSettings):
 class PlaybackTarget(DeviceSettings):
     """Which recording to play back and which live stream to hold against it.
 
-    `asked_at` is of the recorder's wall clock, `digits_at` as the address of the recording has it.
+    `asked_at` is of the recorder's wall clock, `digits_at` as the address of the recording has it;
+    `listed`: the recorder lists a recording of then, and does not only claim to reach so far back.
     """
 
     device_id: str
     channel: int
     asked_at: datetime
     digits_at: datetime
+    listed: bool = True
     recorded: StreamTarget
     live: StreamTarget
 

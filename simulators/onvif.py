@@ -21,6 +21,7 @@ _NAMES = {
     "trt": "http://www.onvif.org/ver10/media/wsdl",
     "tr2": "http://www.onvif.org/ver20/media/wsdl",
     "tse": "http://www.onvif.org/ver10/search/wsdl",
+    "trp": "http://www.onvif.org/ver10/replay/wsdl",
     "tt": "http://www.onvif.org/ver10/schema",
     "ter": "http://www.onvif.org/ver10/error",
 }
@@ -28,6 +29,7 @@ _SERVICES = {
     "/onvif/media": "trt",
     "/onvif/media2": "tr2",
     "/onvif/search_service": "tse",
+    "/onvif/replay": "trp",
 }
 _OPEN = frozenset({"GetSystemDateAndTime"})
 
@@ -53,6 +55,7 @@ class OnvifManners:
     sources_from: int = 1
     batch_max: int = 50
     media2: bool = True
+    replays: bool = True
     names_streams: bool = True
     escapes_twice: bool = False
 
@@ -164,6 +167,8 @@ class OnvifSimulator(HttpRecorder):
             return self._services(name)
         if path == "/onvif/search_service":
             return self._search(name, said)
+        if path == "/onvif/replay":
+            return self._replay(name, said)
         return self._media(name, _SERVICES.get(path, ""), said)
 
     def _media(self, name: str, prefix: str, said: dict[str, str]) -> str | None:
@@ -240,18 +245,29 @@ class OnvifSimulator(HttpRecorder):
             return (
                 f"<tds:Capabilities><tt:Media><tt:XAddr>{host}/onvif/media</tt:XAddr></tt:Media>"
                 f"<tt:Extension><tt:Search><tt:XAddr>{host}/onvif/search_service</tt:XAddr>"
-                "</tt:Search></tt:Extension></tds:Capabilities>"
+                f"</tt:Search><tt:Replay><tt:XAddr>{host}/onvif/replay</tt:XAddr></tt:Replay>"
+                "</tt:Extension></tds:Capabilities>"
             )
         if not self.manners.services:
             return None
         paths = {"tds": "device_service", "trt": "media", "tse": "search_service"}
         paths |= {"tr2": "media2"} if self.manners.media2 else {}
+        paths |= {"trp": "replay"} if self.manners.replays else {}
         return "".join(
             f"<tds:Service><tds:Namespace>{_NAMES[prefix]}</tds:Namespace>"
             f"<tds:XAddr>{host}/onvif/{path}</tds:XAddr>"
             "<tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service>"
             for prefix, path in paths.items()
         )
+
+    def _replay(self, name: str, said: dict[str, str]) -> str | None:
+        """Name the address of a recording's replay."""
+        token = said.get("RecordingToken", "")
+        numbers = {f"Rec_{self._place(each)}": each.number for each in self.channels}
+        if name != "GetReplayUri" or token not in numbers or not self.manners.replays:
+            return None
+        host = self.manners.strange_host.partition(":")[0]
+        return f"<trp:Uri>rtsp://{host}:10554/replay/{numbers[token]}?proto=onvif</trp:Uri>"
 
     def _search(self, name: str, said: dict[str, str]) -> str | None:
         if name == "FindRecordings":

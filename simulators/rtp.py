@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from datetime import datetime
+from datetime import UTC, datetime
 
 from simulators.video import Clip, Codec
 
@@ -69,12 +69,29 @@ def damaged(payload: bytes, seed: int) -> bytes:
     return bytes(broken)
 
 
-def rtp_packet(payload: bytes, *, marker: bool, sequence: int, timestamp: int, ssrc: int) -> bytes:
-    """Put the fixed header of RFC 3550 section 5.1 before a payload."""
+def rtp_packet(
+    payload: bytes,
+    *,
+    marker: bool,
+    sequence: int,
+    timestamp: int,
+    ssrc: int,
+    stamp: datetime | None = None,
+) -> bytes:
+    """Put the fixed header of RFC 3550 section 5.1 before a payload.
+
+    `stamp` is carried as replays do (ONVIF Streaming Specification, RTP header extension).
+    """
     second = PAYLOAD_TYPE | (0x80 if marker else 0)
+    first = 0x80 if stamp is None else 0x90
     head = struct.pack(
-        ">BBHII", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF
+        ">BBHII", first, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF
     )
+    if stamp is not None:
+        since = stamp.replace(tzinfo=UTC) - datetime(1900, 1, 1, tzinfo=UTC)
+        fraction = (since.microseconds << 32) // 1_000_000
+        seconds = since.days * 86_400 + since.seconds
+        head += struct.pack(">HHIIBBH", 0xABAC, 3, seconds, fraction, 0x80, sequence & 0xFF, 0)
     return head + payload
 
 

@@ -35,6 +35,7 @@ STATUS = {
     453: "Not Enough Bandwidth",
     454: "Session Not Found",
     461: "Unsupported Transport",
+    457: "Invalid Range",
     501: "Not Implemented",
     503: "Service Unavailable",
 }
@@ -81,7 +82,9 @@ class RtspSimulator:
         main_gop: int = 50,
         scene: str = "gate",
         holds: Holds = lambda _channel, _instant: False,
+        replay_zone_hours: float = 8,
     ) -> None:
+        """ONVIF replays are asked for by a clock `replay_zone_hours` behind the recorder's own."""
         self.truth = truth
         self._user = user
         self.password = password
@@ -89,6 +92,7 @@ class RtspSimulator:
         self._sub = (640, 360, 25, 600)
         self._channels = {n: SimulatedChannel(n, truth, scene) for n in range(1, channels + 1)}
         self._holds = holds
+        self._replay_shift = timedelta(hours=replay_zone_hours)
         self._clips: dict[tuple[str, bool, Codec], Coded] = {}
         self._clip_lock = threading.Lock()
         self._clients: set[Client] = set()
@@ -280,19 +284,37 @@ class RtspSimulator:
             client.interleaved = int(pair[1]) if pair else 0
             client.set_up = True
             return 200, [session, f"Transport: {transport}"], ""
+        if method == "PLAY" and client.asked.replay and client.set_up:
+            return self._play_past(client, channel, headers, session)
         return (200 if client.set_up else 454), [session], ""
+
+    def _play_past(
+        self, client: Client, channel: SimulatedChannel, headers: dict[str, str], session: str
+    ) -> tuple[int, list[str], str]:
+        """Replay from the clock time asked for (ONVIF Streaming Specification, Replay)."""
+        clock = re.search(r"clock=(\d{8}T\d{6})", headers.get("range", ""))
+        self.truth.record(f"channel-{channel.number}", "replay", require=headers.get("require", ""))
+        if clock is None:
+            return 457, [], ""
+        digits = datetime.strptime(clock[1], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - in its own digits
+        status = self._past_refusal(client, channel, digits + self._replay_shift)
+        if status:
+            return (457 if status == 404 else status), [], ""
+        client.asked = client.asked._replace(start=digits + self._replay_shift)
+        if channel.faults.returns_live:
+            client.recorded = self._media(channel, sub=False)
+            return 200, [session], ""
+        shown = digits + timedelta(seconds=channel.faults.late_seconds)
+        client.stamped_from = shown
+        client.recorded = self._past(channel, shown + self._replay_shift)
+        return 200, [session, f"Range: clock={shown:%Y%m%dT%H%M%S}Z-"], ""
 
     def _describe_past(
         self, client: Client, channel: SimulatedChannel, start: datetime
     ) -> tuple[int, list[str], str]:
-        faults, name = channel.faults, f"channel-{channel.number}"
-        self.truth.record(name, "playback_asked", start=start.isoformat())
-        if any(one.recorded for one in self._clients if one is not client):
-            return 453, [], ""
-        if faults.forbids_playback:
-            return 403, [], ""
-        if not self._holds(channel.number, start) or faults.spoilt.get(start.date()) == "refused":
-            return 404, [], ""
+        faults = channel.faults
+        if status := self._past_refusal(client, channel, start):
+            return status, [], ""
         if faults.returns_live:
             clip, _ = self._media(channel, sub=client.asked.sub)
             return 200, [], session_description(clip)
@@ -301,6 +323,17 @@ class RtspSimulator:
         span = (shown, client.asked.end or shown) if client.asked.tells_span else None
         sdp = session_description(client.recorded[0], control="trackID=video", span=span)
         return 200, [], sdp
+
+    def _past_refusal(self, client: Client, channel: SimulatedChannel, start: datetime) -> int:
+        """Return the status a recording is refused with, 0 where it is played."""
+        faults, name = channel.faults, f"channel-{channel.number}"
+        self.truth.record(name, "playback_asked", start=start.isoformat())
+        if any(one.recorded for one in self._clients if one is not client):
+            return 453
+        if faults.forbids_playback:
+            return 403
+        gone = not self._holds(channel.number, start)
+        return 404 if gone or faults.spoilt.get(start.date()) == "refused" else 0
 
     def _login_holds(
         self,

@@ -3,8 +3,9 @@
 import secrets
 import socket
 import threading
+from datetime import datetime, timedelta
 
-from simulators.rtp import Payload, rtp_packet
+from simulators.rtp import CLOCK_HZ, Payload, rtp_packet
 from simulators.rtsp_channel import SimulatedChannel
 from simulators.rtsp_paths import Asked
 from simulators.video import Clip
@@ -22,6 +23,7 @@ class Client:
         self.channel: SimulatedChannel | None = None
         self.asked = Asked(0, sub=True)
         self.recorded: Coded | None = None
+        self.stamped_from: datetime | None = None
         self.session = f"{secrets.randbelow(10**9):09d}"
         self.nonce = secrets.token_hex(16)
         self.interleaved = 0
@@ -50,6 +52,9 @@ class Client:
     def send_frame(self, payloads: list[Payload], media_time: int) -> bool:
         """Send one coded frame as interleaved RTP (RFC 2326 section 10.12)."""
         wire = bytearray()
+        stamp = self.stamped_from
+        if stamp is not None:
+            stamp += timedelta(seconds=media_time / CLOCK_HZ)
         for payload, marker in payloads:
             packet = rtp_packet(
                 payload,
@@ -57,6 +62,7 @@ class Client:
                 sequence=self._sequence,
                 timestamp=self._offset + media_time,
                 ssrc=self._ssrc,
+                stamp=stamp,
             )
             self._sequence += 1
             wire += b"$" + bytes([self.interleaved]) + len(packet).to_bytes(2, "big") + packet

@@ -9,6 +9,8 @@ _HIK_LIVE = re.compile(r"/Streaming/Channels/(\d+)0([12])(?:[/?]|$)")
 _HIK_PAST = re.compile(r"/Streaming/tracks/(\d+)0([12])/?(?:\?|$)")
 _HIK_TIME = "%Y%m%dT%H%M%SZ"
 # Dahua: /cam/realmonitor?channel=<channel>&subtype=<stream>, /cam/playback?…
+# ONVIF replay: the address is each maker's own, the time comes with PLAY.
+_REPLAY = re.compile(r"/replay/(\d+)\?")
 _DAHUA = re.compile(r"/cam/(realmonitor|playback)\?")
 _DAHUA_TIME = "%Y_%m_%d_%H_%M_%S"
 
@@ -21,12 +23,15 @@ class Asked(NamedTuple):
     start: datetime | None = None
     end: datetime | None = None
     tells_span: bool = False  # Dahua's answer names no clock
+    replay: bool = False
 
 
 def read_address(uri: str) -> Asked | None:
     """Read an address; None where it is of no stream."""
     if live := _HIK_LIVE.search(uri):
         return Asked(int(live[1]), live[2] == "2")
+    if replay := _REPLAY.search(uri):
+        return Asked(int(replay[1]), sub=False, tells_span=True, replay=True)
     words = {name.lower(): value for name, value in re.findall(r"[?&](\w+)=([\w:-]+)", uri)}
     if past := _HIK_PAST.search(uri):
         start, end = (_instant(words.get(name, ""), _HIK_TIME) for name in ("starttime", "endtime"))

@@ -22,12 +22,16 @@ Failing = Literal["unplayable", "like_live", "other_time", "forbidden"]
 
 
 class Failure(Frozen):
-    """A recording that did not prove itself; `nights` in a row, the last one at `at`."""
+    """A recording that did not prove itself; `nights` in a row, the last one at `at`.
+
+    Not `listed`: the recorder only claims to reach so far back, and may have recorded events alone.
+    """
 
     what: Failing
     day: date
     nights: int
     at: AwareDatetime
+    listed: bool = True
 
 
 class Proof(Frozen):
@@ -44,7 +48,8 @@ class Proof(Frozen):
     @property
     def sure(self) -> bool:
         """Tell whether what failed has failed for long enough to be a fault."""
-        return self.failed is not None and self.failed.nights >= NIGHTS_UNTIL_SURE
+        failed = self.failed
+        return failed is not None and failed.listed and failed.nights >= NIGHTS_UNTIL_SURE
 
     def due(self, interval: timedelta, now: datetime) -> bool:
         """Tell whether the channel is to be proven tonight; after a failure it is every night."""
@@ -87,7 +92,7 @@ def proof_after(proof: Proof, reading: PlaybackReading, until: date) -> Proof:
     if before is not None and before.what == what:
         # Tried twice in one night, it is still one night.
         nights = before.nights + (at - before.at > DAY / 2)
-    failed = Failure(what=what, day=day, nights=nights, at=at)
+    failed = Failure(what=what, day=day, nights=nights, at=at, listed=reading.listed)
     return proof.model_copy(update={"failed": failed})
 
 

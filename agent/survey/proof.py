@@ -22,6 +22,8 @@ from drivers.stream_target import PlaybackTarget, StreamTarget
 HOURS = (time(12), time(9), time(15))
 TRIES = 2
 PLAYED = timedelta(minutes=2)
+# The oldest hour is being overwritten while it is asked for.
+ENDING = timedelta(hours=1)
 # Recorders find their place slowly, and some send a key frame every twenty seconds.
 OPEN_SECONDS, KEY_FRAME_SECONDS = 10.0, 20.0
 PERMIT_SECONDS = 30.0
@@ -126,13 +128,13 @@ class ProofJob:
         if isinstance(live, Unknown):
             return live
         start, end = datetime.combine(day, time.min), datetime.combine(day, time(23, 59, 59))
-        listed = self._driver.segments(number, start, end, deadline=deadline)
+        listed = self._recorded(number, start, end, deadline)
         if isinstance(listed, Unknown):
             return listed
         shown: PlaybackReading | Unknown = Unknown(
             reason=Reason.INCONSISTENT, detail=f"nothing to play is listed of {day}"
         )
-        for asked_at in instants(listed.items, day)[:TRIES]:
+        for asked_at in instants(listed, day)[:TRIES]:
             if self._clock.monotonic() + PERMIT_SECONDS > deadline:
                 break
             latest = self._played(number, asked_at, live, deadline)
@@ -142,10 +144,29 @@ class ProofJob:
                 break
         return shown
 
+    def _recorded(
+        self, number: int, start: datetime, end: datetime, deadline: float
+    ) -> Sequence[Segment] | Unknown:
+        """Return what is listed of a span; of what is only claimed, the part that is not ending."""
+        if self._lists:
+            found = self._driver.segments(number, start, end, deadline=deadline)
+            return found if isinstance(found, Unknown) else found.items
+        claims = self._driver.extents(deadline=deadline)
+        if isinstance(claims, Unknown):
+            return claims
+        claim = claims.get(number)
+        if claim is None or claim.newest - claim.oldest <= ENDING:
+            return ()
+        return [Segment(claim.oldest + ENDING, claim.newest, locked=False)]
+
+    @property
+    def _lists(self) -> bool:
+        return "segments" in self._driver.gives
+
     def _played(
         self, number: int, asked_at: datetime, live: StreamTarget, deadline: float
     ) -> PlaybackReading | Unknown:
-        address = self._driver.playback(number, asked_at, asked_at + PLAYED)
+        address = self._driver.playback(number, asked_at, asked_at + PLAYED, deadline=deadline)
         if isinstance(address, Unknown):
             return address
         host = live.url.split("/")[2]
@@ -154,6 +175,7 @@ class ProofJob:
                 "url": f"rtsp://{host}{address.path}",
                 "open_seconds": OPEN_SECONDS,
                 "key_frame_seconds": KEY_FRAME_SECONDS,
+                "replay_from": address.digits_at if address.by_onvif else None,
             }
         )
         target = PlaybackTarget(
@@ -161,6 +183,7 @@ class ProofJob:
             channel=number,
             asked_at=asked_at,
             digits_at=address.digits_at,
+            listed=self._lists,
             recorded=recorded,
             live=live,
         )

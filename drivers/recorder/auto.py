@@ -111,9 +111,13 @@ class AutoDriver:
         found = self._found
         return _NOT_KNOWN if found is None else found.live_path(channel, stream)
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
         """Ask its maker's driver."""
-        return _NOT_KNOWN if self._found is None else self._found.playback(channel, start, end)
+        if self._found is None:
+            return _NOT_KNOWN
+        return self._found.playback(channel, start, end, deadline=deadline)
 
     def wall_clock(self) -> datetime | Unknown:
         """Ask its maker's driver."""

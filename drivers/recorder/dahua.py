@@ -142,8 +142,11 @@ class DahuaDriver:
         """Return the RTSP path of a live stream."""
         return live_path(channel, stream)
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
         """Return where a recording is played (HTTP API, RTSP playback); channels from 1."""
+        del deadline
         span = f"starttime={start:%Y_%m_%d_%H_%M_%S}&endtime={end:%Y_%m_%d_%H_%M_%S}"
         return PlaybackAddress(f"/cam/playback?channel={channel}&subtype=0&{span}", start)
 

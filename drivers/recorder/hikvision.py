@@ -135,8 +135,11 @@ class HikvisionDriver:
         """Return the RTSP path of a live stream."""
         return live_path(channel, stream)
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
         """Return where a recording is played; its digits mean what those of a search do."""
+        del deadline
         start, end = start - self._recordings.shift, end - self._recordings.shift
         span = f"starttime={start:%Y%m%dT%H%M%SZ}&endtime={end:%Y%m%dT%H%M%SZ}"
         # ISAPI, RTSP: the track of the main stream.

@@ -18,12 +18,23 @@ from drivers.readings import Reading, Reason, Unknown, unknown
 from drivers.recorder.http import HttpDoor
 from drivers.recorder.isapi import children, text
 from drivers.recorder.onvif_media import Streams
+from drivers.recorder.onvif_replay import Replays
 from drivers.recorder.onvif_search import Recording, find_recordings
 from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import Maker, RecorderSettings
-from drivers.recorder.soap import ALLOWED, DEVICE, MEDIA, SEARCH, Said, Soap, first, read_date_time
+from drivers.recorder.soap import (
+    ALLOWED,
+    DEVICE,
+    MEDIA,
+    REPLAY,
+    SEARCH,
+    Said,
+    Soap,
+    first,
+    read_date_time,
+)
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, PlaybackAddress, Segments
 
@@ -62,6 +73,7 @@ class OnvifDriver:
         self._soap = Soap(self._door, settings.username, password)
         self._signing = Signing(self._soap, clock, self._wall)
         self._streams = Streams()
+        self._replays = Replays()
 
     @property
     def device_id(self) -> str:
@@ -133,6 +145,7 @@ class OnvifDriver:
         if isinstance(shift, Unknown):
             return shift
         numbers = self._numbered([one.source for one in found.recordings])
+        self._replays.learn(list(zip(numbers, found.recordings, strict=True)), shift)
         extents: dict[int, Extent] = {}
         for number, one in zip(numbers, found.recordings, strict=True):
             if one.oldest is None or one.newest is None:
@@ -151,10 +164,12 @@ class OnvifDriver:
         """Return the path the recorder names for a stream, once it has been asked."""
         return self._streams.path(channel, stream)
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
-        """It has no address for it: a replay takes headers of its own (Streaming, Replay)."""
-        del channel, start, end
-        return Unknown(reason=Reason.NOT_SUPPORTED, detail="replay by ONVIF is not asked for")
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
+        """Return where a recording is replayed, of those that `extents` found."""
+        del end
+        return self._replays.address(partial(self._put, deadline), channel, start)
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""
@@ -234,7 +249,7 @@ class OnvifDriver:
                     self._paths[text(service, "Namespace") or ""] = path
         except _SOFT:
             root = self._ask(DEVICE, "GetCapabilities", deadline, "<Category>All</Category>").root
-            for name, service_name in (("Media", MEDIA), ("Search", SEARCH)):
+            for name, service_name in (("Media", MEDIA), ("Search", SEARCH), ("Replay", REPLAY)):
                 path = urlsplit(text(first(root, name), "XAddr") or "").path
                 if path:
                     self._paths[service_name] = path

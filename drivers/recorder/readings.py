@@ -103,7 +103,7 @@ class UplinkReading(Reading):
 
 
 class PlaybackReading(Reading):
-    """A recording played back. `asked_at` is of the recorder's wall clock.
+    """A recording played back. `asked_at` is of the recorder's wall clock; `listed`: as recorded.
 
     `shown_after_seconds` is how much later it says that it began, `changed_ratio` the part of its
     picture that is unlike the live one, `largest_change_levels` the most that any part differs by.
@@ -112,6 +112,7 @@ class PlaybackReading(Reading):
     kind: Literal["playback"] = "playback"
     channel: int
     asked_at: datetime
+    listed: bool = True
     fault: StreamFault | None
     live_fault: StreamFault | None
     shown_after_seconds: float | Unknown

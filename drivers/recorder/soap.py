@@ -25,13 +25,14 @@ DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 SEARCH = "http://www.onvif.org/ver10/search/wsdl"
+REPLAY = "http://www.onvif.org/ver10/replay/wsdl"
 _SCHEMA = "http://www.onvif.org/ver10/schema"
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
 # WS-Security 1.0, UsernameToken profile: digest = Base64(SHA1(nonce + created + password)).
 _WSS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 _TOKEN = f"{_WSS}username-token-profile-1.0#PasswordDigest"
 _BASE64 = f"{_WSS}soap-message-security-1.0#Base64Binary"
-# All that may ever be said (ONVIF Core, Media, Recording Search). Nothing here changes the
+# All that may ever be said (ONVIF Core, Media, Recording Search, Replay). Nothing here changes the
 # recorder: a search is a cursor inside it.
 _QUESTIONS = frozenset(
     {
@@ -47,6 +48,7 @@ _QUESTIONS = frozenset(
         (SEARCH, "FindRecordings"),
         (SEARCH, "GetRecordingSearchResults"),
         (SEARCH, "EndSearch"),
+        (REPLAY, "GetReplayUri"),
     }
 )
 ALLOWED = {"POST": re.compile(r"/[\w./-]{1,200}")}

@@ -119,6 +119,24 @@ def test_onvif_zeep_async_finds_the_streams(onvif: OnvifSimulator) -> None:
     ]
 
 
+def test_onvif_zeep_async_finds_a_replay(onvif: OnvifSimulator) -> None:
+    async def address() -> str:
+        camera = ONVIFCamera("127.0.0.1", onvif.port, "inspector", "secret")
+        try:
+            await camera.update_xaddrs()
+            replay = await camera.create_replay_service()
+            over = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
+            return str(
+                await replay.GetReplayUri({"StreamSetup": over, "RecordingToken": "Rec_002"})
+            )
+        finally:
+            await camera.close()
+
+    asked = read_address(asyncio.run(address()))
+    assert asked is not None
+    assert (asked.channel, asked.replay) == (2, True)
+
+
 @pytest.mark.deep
 def test_hikload_lists_a_day_of_200_segments(recorder: HikvisionSimulator) -> None:
     recorder.channels[:] = [SimulatedChannel(1, cuts_per_day=200)]

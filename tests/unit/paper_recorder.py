@@ -86,7 +86,10 @@ class PaperRecorder:
     def live_path(self, channel: int, stream: StreamKind) -> str | Unknown:
         return f"/live/{channel}/{stream}"
 
-    def playback(self, channel: int, start: datetime, end: datetime) -> PlaybackAddress | Unknown:
+    def playback(
+        self, channel: int, start: datetime, end: datetime, *, deadline: float
+    ) -> PlaybackAddress | Unknown:
+        del deadline
         if self.no_playback is not None:
             return self.no_playback
         return PlaybackAddress(f"/play/{channel}/{start:%Y%m%dT%H%M%S}/{end:%H%M%S}", start)

@@ -1,6 +1,6 @@
 """What a playback proves, what it leaves in doubt, and which recordings are played tonight."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from typing import cast
@@ -18,7 +18,7 @@ from agent.survey.view import Wanted
 from drivers.errors import BusyError
 from drivers.readings import Outage, Reading, Reason, StreamFault, Unknown
 from drivers.recorder.readings import PlaybackReading, RecordedDay
-from drivers.recordings import Segment
+from drivers.recordings import Extent, Segment
 from drivers.stream_target import PlaybackTarget, StreamTarget
 from tests.simulated_clock import SimulatedClock
 from tests.unit.paper_recorder import PaperRecorder
@@ -203,7 +203,7 @@ class Desk:
         self.gate = Gate()
         self.answers: list[Reading] = []
         self.played: list[PlaybackTarget] = []
-        self.jobs: list[tuple[object, float]] = []
+        self.jobs: list[tuple[Callable[[float], Iterator[Reading]], float]] = []
         self.due: set[int] = set(range(1, channels + 1))
         self.live: StreamTarget | Unknown = StreamTarget(
             device_id="cam",
@@ -218,7 +218,7 @@ class Desk:
             Held(self),
             clock,
             ZONE,
-            cast("object", None),  # type: ignore[arg-type]
+            cast("object", None),  # type: ignore[arg-type]  # nothing is left to chance here
         )
         self.job = ProofJob(
             self.recorder,
@@ -233,7 +233,9 @@ class Desk:
             most=most,
         )
 
-    def request(self, job: object, *, deadline_seconds: float) -> None:
+    def request(
+        self, job: Callable[[float], Iterator[Reading]], *, deadline_seconds: float
+    ) -> None:
         self.jobs.append((job, deadline_seconds))
 
     def play(self, target: PlaybackTarget, deadline: float) -> Sequence[Reading]:
@@ -245,7 +247,7 @@ class Desk:
         found: list[Reading] = []
         while self.jobs:
             job, seconds = self.jobs.pop(0)
-            found += job(self.clock.monotonic() + seconds)  # type: ignore[operator]
+            found += job(self.clock.monotonic() + seconds)
         return found
 
 
@@ -350,14 +352,35 @@ def test_a_recorder_without_a_free_permit_is_left_alone(clock: SimulatedClock, u
     ],
 )
 def test_what_comes_to_nothing_is_no_reading(
-    clock: SimulatedClock, spoil: object, word: str
+    clock: SimulatedClock, spoil: Callable[[Desk], object], word: str
 ) -> None:
     """An Outage of a playback is none of the recorder's."""
     desk = Desk(clock)
-    spoil(desk)  # type: ignore[operator]
+    spoil(desk)
     desk.answers += desk.answers  # the second try ends as the first did
     desk.job.request()
     assert desk.night() == []
     assert desk.job.attempts[1].outcome == word
     with pytest.raises(KeyError):
         desk.job.prove(99)
+
+
+def test_of_a_mere_claim_an_instant_is_played_that_is_not_overwritten_meanwhile(
+    clock: SimulatedClock,
+) -> None:
+    desk = Desk(clock)
+    desk.recorder.gives = frozenset({"extent"})
+    oldest = datetime.combine(YESTERDAY - 89 * DAY, time(13))
+    desk.recorder.claims = {1: Extent(oldest, datetime.combine(YESTERDAY, NOON.time()))}
+    desk.job.request()
+    assert len(desk.night()) == 1
+    [target] = desk.played
+    assert (target.asked_at, target.listed) == (oldest + timedelta(hours=1), False)
+
+
+def test_a_claim_that_does_not_play_stays_a_warning() -> None:
+    proof = Proof()
+    for night in range(5):
+        failed = playback(fault=StreamFault.NOT_FOUND, at=NIGHT + night * DAY)
+        proof = proof_after(proof, failed.model_copy(update={"listed": False}), YESTERDAY)
+    assert [verdict for verdict, _ in proof_causes(proof)] == [Verdict.WARN]
