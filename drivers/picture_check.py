@@ -76,8 +76,9 @@ class PictureCheck:
 
     def _still(self, camera: str, picture: Picture) -> int | None:
         """Return the largest difference from the check before, light aside; None: there is none."""
-        small = cv2.resize(picture, GRID, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        grid = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[EDGE_ROWS:-EDGE_ROWS].astype(np.int16)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        small = cv2.resize(grey, GRID, interpolation=cv2.INTER_AREA)
+        grid = small[EDGE_ROWS:-EDGE_ROWS].astype(np.int16)
         grid -= np.int16(np.median(grid))
         before = self._before.get(camera)
         self._before[camera] = grid

@@ -17,9 +17,10 @@ _SECOND = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _TO_SIGMA = float(np.sqrt(np.pi / 2) / 6)
 # A picture has places without texture; there the noise is what is left.
 _CALM_SHARE = 0.2
-IMPULSE_LEVELS = 45
+IMPULSE_LEVELS = 45.0
 # Transform size; a power of two in both directions.
 _WIDE, _HIGH = 512, 256
+_WINDOW = cv2.createHanningWindow((_WIDE, _HIGH), cv2.CV_32F)
 _SLOW = (25, 25)  # pixels; what is broader is no stripe
 _CLIP_LEVELS = 40.0
 # Keeps an empty picture from having a peak: this much power a coefficient counts as nothing.
@@ -29,8 +30,12 @@ _FLOOR = 10.0
 def block_means(values: Values, side: int = BLOCK) -> Values:
     """Return the mean of every whole block; empty where there is none."""
     rows, columns = values.shape[0] // side, values.shape[1] // side
-    whole = values[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    return whole.mean(axis=(1, 3)) if rows and columns else np.empty((0, 0), np.float32)
+    if not rows or not columns:
+        return np.empty((0, 0), np.float32)
+    whole = values[: rows * side, : columns * side]
+    # Averaging whole blocks is what shrinking by area does.
+    means = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(means, np.float32)
 
 
 def noise_levels(grey: Grey) -> float | None:
@@ -44,7 +49,9 @@ def noise_levels(grey: Grey) -> float | None:
 
 def impulse_ratio(grey: Grey) -> float:
     """Return the part of the pixels that stand out from their neighbours: snow, dead pixels."""
-    return float((cv2.absdiff(grey, cv2.medianBlur(grey, 3)) > IMPULSE_LEVELS).mean())
+    away = cv2.absdiff(grey, cv2.medianBlur(grey, 3))
+    _, there = cv2.threshold(away, IMPULSE_LEVELS, 255, cv2.THRESH_BINARY)
+    return cv2.countNonZero(there) / grey.size
 
 
 def stripe_and_band_ratio(grey: Grey) -> tuple[float, float]:
@@ -54,13 +61,11 @@ def stripe_and_band_ratio(grey: Grey) -> tuple[float, float]:
     np.clip(fine, -_CLIP_LEVELS, _CLIP_LEVELS, out=fine)
     variance = float(fine.var()) + 2.0
     band = max(float(fine.mean(axis=1).var()), float(fine.mean(axis=0).var())) / variance
-    window = cv2.createHanningWindow((_WIDE, _HIGH), cv2.CV_32F)
-    spectrum = cv2.dft(fine * window, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : _WIDE // 2]
+    spectrum = cv2.dft(fine * _WINDOW, flags=cv2.DFT_COMPLEX_OUTPUT)[:, : _WIDE // 2]
     power = spectrum[..., 0] ** 2 + spectrum[..., 1] ** 2
-    # Rows of zero frequency into the middle, and the slowest of all out of the way.
-    power = np.roll(power, _HIGH // 2, axis=0)
-    middle = _HIGH // 2
-    power[middle - 2 : middle + 3, :4] = 0
+    # The slowest of all is out of the way; rows go round, their zero frequency is the first.
+    power[:3, :4] = power[-2:, :4] = 0
     row, column = divmod(int(power.argmax()), power.shape[1])
-    peak = power[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2].sum()
+    around = [(row + step) % _HIGH for step in (-1, 0, 1)]
+    peak = power[around, max(0, column - 1) : column + 2].sum()
     return float(peak / (power.sum() + _FLOOR * power.size)), band
