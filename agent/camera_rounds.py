@@ -49,9 +49,18 @@ class CameraRounds:
         *,
         round_seconds: float,
         reference: Callable[[str], ReferenceTask | None] = lambda _: None,
+        in_question: Callable[[], frozenset[str]] = frozenset,
+        recheck_seconds: float = 0,
+        rechecks: int = 0,
     ) -> None:
-        """`reference` says what a check of a camera does with what was learned of it."""
+        """`reference` says what a check of a camera does with what was learned of it.
+
+        Cameras `in_question` are checked again between the rounds, so many times at most.
+        """
         self._reference = reference
+        self._in_question = in_question
+        self._recheck_seconds = recheck_seconds
+        self._rechecks = rechecks if recheck_seconds else 0
         self._probes = probes
         self._workers = workers
         self._post: Post = lambda _: None
@@ -87,8 +96,19 @@ class CameraRounds:
                 for _ in pool.map(self._probe, self._probes):
                     if self._stopping.is_set():
                         return
-                left = started + self._round_seconds - self._clock.monotonic()
-                self._stopping.wait(max(0.0, left))
+                self._wait_for_next(pool, started + self._round_seconds)
+
+    def _wait_for_next(self, pool: ThreadPoolExecutor, until: float) -> None:
+        """Wait for the next round; what is in question is checked again meanwhile."""
+        for _ in range(self._rechecks):
+            if self._clock.monotonic() + self._recheck_seconds >= until:
+                break
+            self._stopping.wait(self._recheck_seconds)
+            again = self._in_question()
+            for _ in pool.map(self._probe, [one for one in self._probes if one.camera in again]):
+                if self._stopping.is_set():
+                    return
+        self._stopping.wait(max(0.0, until - self._clock.monotonic()))
 
     def _probe(self, probe: CameraProbe) -> None:
         if self._stopping.is_set():

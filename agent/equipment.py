@@ -12,6 +12,7 @@ from agent.credentials import CredentialError, Credentials
 from agent.devices import Post
 from agent.inventory import cameras, retention_channels
 from agent.monitors import Instant, Monitor
+from agent.monitors.camera_board import CameraBoard
 from agent.monitors.cameras import CamerasMonitor
 from agent.monitors.host import HostMonitor
 from agent.monitors.inspection import Inspection
@@ -35,6 +36,7 @@ from drivers.stream_workers import StreamWorkers
 ROUNDS_UNTIL_STALE = 3
 LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
+HABITS = "camera_habits"
 
 log = structlog.get_logger()
 
@@ -83,7 +85,8 @@ class Equipment:
         self._workers = StreamWorkers(clock)
         self._ledgers = Ledgers()
         references = site.state.directory / "references"
-        self.learning = PictureLearning(references, site.site.zone, clock)
+        self._board = CameraBoard()
+        self.learning = PictureLearning(references, site.site.zone, clock, self._board)
         prepared = self.prepare(site)
         self.take(prepared, "alarm")
         self.take(prepared, "watch")
@@ -183,7 +186,10 @@ class Equipment:
 
     def remember(self) -> Mapping[str, str]:
         """Return what the monitors must know after a restart, by name."""
-        return {WATCHED_TIME: self._patrol.watched_time(self._now()).model_dump_json()}
+        cameras = self._judges["cameras"].monitor
+        habits = {HABITS: cameras.habits()} if isinstance(cameras, CamerasMonitor) else {}
+        watched = self._patrol.watched_time(self._now()).model_dump_json()
+        return {WATCHED_TIME: watched, **habits}
 
     def restore(self, scans: Sequence[AnyReading], told: Mapping[str, str]) -> None:
         """Give the monitors that are new what was journalled and remembered before them."""
@@ -198,6 +204,9 @@ class Equipment:
                 now,
                 _watched_time(watched),
             )
+        cameras = self._judges["cameras"].monitor
+        if "cameras" in new and isinstance(cameras, CamerasMonitor) and HABITS in told:
+            cameras.restore(told[HABITS])
         retention = self._judges["retention"].monitor
         if "retention" in new and isinstance(retention, RetentionMonitor):
             self._ledgers.restore(told)
@@ -262,7 +271,12 @@ class Equipment:
             self._workers,
             self._clock,
             round_seconds=round_seconds,
-            reference=lambda camera: self.learning.task(camera, policy),
+            reference=lambda camera: self.learning.task(
+                camera, policy, still_seconds=round_seconds / 2
+            ),
+            in_question=lambda: self._board.in_question,
+            recheck_seconds=policy.recheck_seconds,
+            rechecks=policy.raise_after - 1,
         )
         return Made(rounds)
 
@@ -307,7 +321,7 @@ class Equipment:
                     site.pictures,
                     max_age_seconds=max_age,
                     zone=zone,
-                    well=self.learning.are_well,
+                    board=self._board,
                     before=before if isinstance(before, CamerasMonitor) else None,
                 ),
             ),

@@ -48,6 +48,7 @@ def cameras(site: SiteSettings) -> Sequence[Camera]:
             channel=channel.number,
             expect_fps=channel.expect.fps,
             expect_codec=channel.expect.codec,
+            ptz=channel.ptz,
         )
         for recorder in site.recorder
         for channel in recorder.channel

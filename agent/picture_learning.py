@@ -1,11 +1,9 @@
-"""Which cameras may be learned from now, and how often.
-
-The watch loop says which cameras are well, the camera rounds ask; neither waits for the other.
-"""
+"""Which cameras may be learned from now, and how often."""
 
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from agent.monitors.camera_board import CameraBoard
 from agent.policy import PicturePolicy
 from drivers.base import Clock
 from drivers.stream_target import ReferenceTask
@@ -14,26 +12,24 @@ SLOT_HOURS = 3
 
 
 class PictureLearning:
-    """`directory` holds what was learned, a folder a camera."""
+    """`directory` holds what was learned, a folder a camera; the `board` says who is well."""
 
-    def __init__(self, directory: Path, zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(self, directory: Path, zone: ZoneInfo, clock: Clock, board: CameraBoard) -> None:
         self._directory = directory
         self._zone = zone
         self._clock = clock
-        self._well: frozenset[str] = frozenset()
+        self._board = board
         self._learned_at: dict[str, float] = {}
         self._forget: set[str] = set()
-
-    def are_well(self, cameras: frozenset[str]) -> None:
-        """Note the cameras that nothing is wrong with, nor suspected."""
-        self._well = cameras
 
     def accept(self, camera: str) -> None:
         """Have a camera learned anew from its next check on: a person says that it is right."""
         self._forget.add(camera)
         self._learned_at.pop(camera, None)
 
-    def task(self, camera: str, policy: PicturePolicy) -> ReferenceTask:
+    def task(
+        self, camera: str, policy: PicturePolicy, *, still_seconds: float = 0
+    ) -> ReferenceTask:
         """Return what the next check of a camera does with its reference.
 
         It learns the check before: that one has been judged.
@@ -42,7 +38,7 @@ class PictureLearning:
         forget = camera in self._forget
         self._forget.discard(camera)
         due = now - self._learned_at.get(camera, float("-inf")) >= policy.learn_minutes * 60
-        learn = due and not forget and camera in self._well
+        learn = due and not forget and camera in self._board.well
         if learn:
             self._learned_at[camera] = now
         wall = self._clock.now()
@@ -55,4 +51,5 @@ class PictureLearning:
             grey_chroma_levels=policy.grey_chroma_levels,
             ready_checks=policy.learned_checks,
             ready_seconds=policy.learned_hours * 3600,
+            still_seconds=still_seconds,
         )

@@ -240,6 +240,18 @@ class PicturePolicy(DeviceSettings):
         le=1,
         description="a scene that stands still more often is let be; 0: all are",
     )
+    shake_pixels: float = Field(
+        default=2, gt=0, description="between two key frames, in pixels of a picture 640 wide"
+    )
+    settle_minutes: float = Field(
+        default=10,
+        ge=0,
+        description="after a switch of day and night, and after a stream came back, only light "
+        "is judged",
+    )
+    recheck_seconds: float = Field(
+        default=20, ge=0, description="a grave fault is looked at again so soon; 0: next round"
+    )
     learn_minutes: float = Field(default=30, gt=0, description="how often a picture is learned")
     learned_checks: int = Field(default=12, ge=1)
     learned_hours: float = Field(default=24, ge=0)
@@ -257,6 +269,7 @@ class Camera(DeviceSettings):
     channel: int = Field(ge=1)
     expect_fps: float | None = Field(default=None, gt=0)
     expect_codec: str | None = None
+    ptz: bool = False
 
 
 class HostPolicy(DeviceSettings):

@@ -184,6 +184,7 @@ class RecorderPart:
             url=f"rtsp://{recorder.host}:{recorder.rtsp_port}{path}",
             username=recorder.username,
             password=self._password,
+            masks=channel.mask,
         )
 
 

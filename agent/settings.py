@@ -27,6 +27,7 @@ from agent.settings_types import (
     Host,
     HostPort,
     Id,
+    PictureMask,
     SecretReference,
     Tag,
     Text,
@@ -173,6 +174,12 @@ class Channel(DeviceSettings):
         default=None, pattern=r"^\d{20}$", description="its 20 digits in the police link"
     )
     stream: Literal["sub", "main"] = "sub"
+    ptz: bool = Field(default=False, description="steered: it has no view of its own")
+    mask: tuple[PictureMask, ...] = Field(
+        default=(),
+        max_length=8,
+        description="not to be looked at: [left, top, right, bottom] in per cent of the picture",
+    )
     expect: ExpectedStream = ExpectedStream()
 
 

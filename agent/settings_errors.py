@@ -40,6 +40,7 @@ _OWN = frozenset(
         "bad_zone",
         "bad_host",
         "bad_key",
+        "bad_mask",
         "bad_host_port",
         "bad_tag",
         "blank",

@@ -60,6 +60,13 @@ def _checked_tag(value: str) -> str:
     return value
 
 
+def _checked_mask(value: tuple[int, ...]) -> tuple[int, ...]:
+    inside = len(value) == 4 and all(0 <= one <= 100 for one in value)
+    if not inside or value[0] >= value[2] or value[1] >= value[3]:
+        raise PydanticCustomError("bad_mask", "not a mask")
+    return value
+
+
 def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) else value  # TOML has no paths
 
@@ -97,6 +104,7 @@ Zone = Annotated[str, AfterValidator(_checked_zone)]
 Host = Annotated[str, AfterValidator(_checked_host)]
 HostPort = Annotated[str, AfterValidator(_checked_host_port)]
 Tag = Annotated[str, AfterValidator(_checked_tag)]
+PictureMask = Annotated[tuple[int, ...], AfterValidator(_checked_mask)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 CountyPublicKey = Annotated[str, AfterValidator(_checked_key)]
 AbsolutePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_absolute)]

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.image_quality import picture_features
+from drivers.picture_masks import Mask, masked
 from drivers.picture_reference import Likeness, Look, References, look_at
+from drivers.picture_shake import shake_pixels
 from drivers.readings import Mode, Reason, Unknown
 from drivers.stream_target import ReferenceTask, StreamTarget
 
@@ -39,18 +41,26 @@ class PictureCheck:
 
     def __init__(self) -> None:
         self._references = References()
-        self._before: dict[str, NDArray[np.int16]] = {}
+        self._before: dict[str, tuple[float, NDArray[np.int16]]] = {}
         self._unjudged: dict[str, Lesson] = {}
 
-    def fields(self, target: StreamTarget, picture: Picture) -> dict[str, Any]:
-        """Return the fields of a PictureReading. Learns if the target's task says so."""
+    def fields(
+        self, target: StreamTarget, picture: Picture, earlier: Picture | None = None
+    ) -> dict[str, Any]:
+        """Return the fields of a PictureReading. Learns if the target's task says so.
+
+        `earlier` is a key frame of a second or two before.
+        """
+        masks = [Mask(*one) for one in target.masks]
+        picture = masked(picture, masks)
         features = picture_features(picture)
+        shake = None if earlier is None else shake_pixels(masked(earlier, masks), picture)
         chroma = 0.0 if isinstance(features.chroma_levels, Unknown) else features.chroma_levels
         task = target.reference
         if task is None:
-            return features.model_dump()
+            return {**features.model_dump(), "shake_pixels": _told(shake)}
         mode: Mode = "grey" if chroma < task.grey_chroma_levels else "colour"
-        still = self._still(target.device_id, picture)
+        still = self._still(task, target.device_id, picture)
         look = look_at(picture, features, mode)
         likeness = self._likeness(task, target.device_id, look, still)
         return {
@@ -59,6 +69,7 @@ class PictureCheck:
             "mode": mode,
             "reference_ready": likeness.ready,
             "still_levels": _told(still),
+            "shake_pixels": _told(shake),
         }
 
     def _likeness(
@@ -74,15 +85,20 @@ class PictureCheck:
         self._unjudged[camera] = Lesson(task, look, unmoved)
         return self._references.compare(task, camera, look)
 
-    def _still(self, camera: str, picture: Picture) -> int | None:
-        """Return the largest difference from the check before, light aside; None: there is none."""
+    def _still(self, task: ReferenceTask, camera: str, picture: Picture) -> int | None:
+        """Return the largest difference from an earlier check, light aside; None: none to tell.
+
+        Seconds after the one before nearly every scene stands still.
+        """
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         small = cv2.resize(grey, GRID, interpolation=cv2.INTER_AREA)
         grid = small[EDGE_ROWS:-EDGE_ROWS].astype(np.int16)
         grid -= np.int16(np.median(grid))
         before = self._before.get(camera)
-        self._before[camera] = grid
-        return None if before is None else int(np.abs(grid - before).max())
+        if before is not None and 0 <= task.at - before[0] < task.still_seconds:
+            return None
+        self._before[camera] = (task.at, grid)
+        return None if before is None else int(np.abs(grid - before[1]).max())
 
 
 def _told(value: float | None) -> float | Unknown:

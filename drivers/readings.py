@@ -250,7 +250,8 @@ class PictureReading(Reading):
 
     From `learned_checks` on: how it compares with what its camera is used to show, and in
     `view_usual`, by how much healthy pictures of it differed from what was learned. `still_levels`
-    is the largest difference from the check before, `still_ratio` how often there is none now.
+    is the largest difference from the check before, `still_ratio` how often there is none now,
+    `shake_pixels` how far it jumps between two key frames, in pixels of a picture 640 wide.
     """
 
     kind: Literal["picture"] = "picture"
@@ -284,6 +285,7 @@ class PictureReading(Reading):
     band_growth: float | Unknown = _NOT_MEASURED
     still_ratio: float | Unknown = _NOT_MEASURED
     still_levels: int | Unknown = _NOT_MEASURED
+    shake_pixels: float | Unknown = _NOT_MEASURED
 
 
 class HostReading(Reading):

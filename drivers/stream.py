@@ -40,7 +40,7 @@ _NOT_MEASURED = Unknown(reason=Reason.NOT_MEASURED)
 
 
 class Probe(NamedTuple):
-    """What a probe brings home: its picture is BGR, within 640x360.
+    """What a probe brings home: its picture is BGR, within 640x360; `earlier`: a key frame before.
 
     `begins_at` is where a recording says that it begins, in the digits of its recorder.
     """
@@ -48,6 +48,7 @@ class Probe(NamedTuple):
     reading: StreamReading
     picture: NDArray[np.uint8] | None = None
     begins_at: datetime | None = None
+    earlier: NDArray[np.uint8] | None = None
 
 
 class _Seen:
@@ -178,12 +179,14 @@ def _watch(target: StreamTarget, clock: Clock, container: InputContainer, opened
     codec = stream.codec_context
     codec.thread_count = 1
     seen, failure = _demux(target, clock, container)
-    picture = None
+    picture = earlier = None
     if codec.width * codec.height > MAX_PIXELS:
         detail = f"refusing to decode {codec.width} x {codec.height}"
         failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.MALFORMED, detail)
     elif seen.key_packets:
         picture = key_picture(codec, seen.key_packets)
+        if picture is not None and len(seen.key_packets) > 1:
+            earlier = key_picture(codec, seen.key_packets[:1])
     if seen.packets and picture is None and failure is None:
         detail = f"no key frame to be seen among {seen.packets} frames"
         failure = Failure(StreamLayer.FIRST_PACKET, StreamFault.NO_KEY_FRAME, detail)
@@ -200,7 +203,7 @@ def _watch(target: StreamTarget, clock: Clock, container: InputContainer, opened
             "open_seconds": round(opened, 3),
         }
     )
-    return Probe(reading, picture)
+    return Probe(reading, picture, earlier=earlier)
 
 
 def _demux(

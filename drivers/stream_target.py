@@ -18,7 +18,7 @@ class ReferenceTask(DeviceSettings):
 
     `learn`: nothing was wrong with the check before, so that it may be learned. `slot` is the three
     hours of the site's day, `at` seconds since 1970; a reference is ready after so many checks over
-    so long a time.
+    so long a time. To see a scene stand still it is held against a check `still_seconds` before.
     """
 
     directory: str
@@ -29,12 +29,14 @@ class ReferenceTask(DeviceSettings):
     grey_chroma_levels: float = 0.9
     ready_checks: int = Field(default=12, ge=1)
     ready_seconds: float = Field(default=86_400, ge=0)
+    still_seconds: float = Field(default=0, ge=0)
 
 
 class StreamTarget(DeviceSettings):
     """Which stream to open and how long to look; the address never holds the login.
 
-    With `replay_from`, naive and in the recorder's digits, it is an ONVIF replay from then on.
+    `masks` are left, top, right and bottom, in per cent of the picture. With `replay_from`, naive
+    and in the recorder's digits, it is an ONVIF replay from then on.
     """
 
     device_id: str
@@ -46,6 +48,7 @@ class StreamTarget(DeviceSettings):
     read_seconds: float = Field(default=3.0, gt=0, le=5)
     key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
     reference: ReferenceTask | None = None
+    masks: tuple[tuple[int, ...], ...] = ()
     replay_from: datetime | None = None
 
     @model_validator(mode="after")

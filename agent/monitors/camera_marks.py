@@ -56,12 +56,13 @@ class Marks:
         """Return what is suspected."""
         return [mark.pending for mark in self._by_kind.values() if mark.pending]
 
-    def see(self, causes: Mapping[str, Cause]) -> None:
-        """Count one check."""
+    def see(self, causes: Mapping[str, Cause], *, only: str | None = None) -> None:
+        """Count one check; with `only`, of that kind alone: of the others it says nothing."""
         for kind in causes:
             self._by_kind.setdefault(kind, Mark(*self._after))
         for kind, mark in self._by_kind.items():
-            mark.see(causes.get(kind))
+            if only in {None, kind}:
+                mark.see(causes.get(kind))
 
     def forget_counts(self) -> None:
         """Start counting anew; what is raised stays until evidence clears it."""

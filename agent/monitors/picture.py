@@ -10,10 +10,13 @@ from drivers.readings import PictureReading, Unknown
 LIGHT = "light"
 
 
-def picture_causes(picture: PictureReading, policy: PicturePolicy) -> Mapping[str, Cause]:
+def picture_causes(
+    picture: PictureReading, policy: PicturePolicy, *, ptz: bool = False
+) -> Mapping[str, Cause]:
     """Name what is wrong, by what is wrong with it; in an empty picture nothing else is looked for.
 
-    Light has one fault at a time, under `light`.
+    Light has one fault at a time, under `light`. A camera that is steered (`ptz`) has no view of
+    its own, moves and stands as its operator likes.
     """
     light = light_cause(picture, policy)
     if light is not None:
@@ -27,6 +30,10 @@ def picture_causes(picture: PictureReading, policy: PicturePolicy) -> Mapping[st
         found["snow"] = _cause("camera.snow", ratio=picture.impulse_ratio)
     if _is_pink(picture, policy):
         found["cast"] = _cause("camera.colour_cast", levels=picture.cast_levels)
+    if ptz:
+        return found
+    if _above(picture.shake_pixels, policy.shake_pixels):
+        found["shake"] = _cause("camera.shaking", pixels=picture.shake_pixels)
     return {**found, **_unlike_itself(picture, policy)}
 
 

@@ -205,6 +205,8 @@ SENTENCES: Mapping[str, str] = {
     "camera.view_changed": "the camera shows another view than it did: turn it back, or accept the new view with campus-agent camera accept",
     "camera.covered": "the lens is covered ({ratio} of the view): uncover it",
     "camera.frozen": "the picture stands still: restart the camera",
+    "camera.shaking": "the camera shakes (by {pixels} pixels): fasten its bracket",
+    "camera.smaller": "the picture is {size}, it was {usual}: check the stream's settings, or accept it with campus-agent camera accept",
     "camera.low_fps": "low frame rate: {fps}, expected {expected}",
     "camera.wrong_codec": "codec {codec}, expected {expected}",
     "camera.channel_offline": "the recorder reports this channel offline",

@@ -205,6 +205,8 @@ SENTENCES: Mapping[str, str] = {
     "camera.view_changed": "摄像机画面与以前不同：请转回原位；若是有意调整，用 campus-agent camera accept 接受新画面",
     "camera.covered": "镜头被遮挡（占画面 {ratio}）：请清除遮挡",
     "camera.frozen": "画面静止不动：请重启摄像机",
+    "camera.shaking": "摄像机抖动（{pixels} 像素）：请紧固支架",
+    "camera.smaller": "画面尺寸为 {size}，以前为 {usual}：请检查码流设置；若是有意调整，用 campus-agent camera accept 接受",
     "camera.low_fps": "帧率偏低：{fps}，应为 {expected}",
     "camera.wrong_codec": "编码为 {codec}，应为 {expected}",
     "camera.channel_offline": "录像机报此通道不在线",

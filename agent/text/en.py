@@ -118,6 +118,7 @@ SENTENCES = {
     "config.bad_zone": "{key} is not a time zone, such as Asia/Shanghai",
     "config.bad_zone_near": "{key} is not a time zone, did you mean {near}?",
     "config.bad_host": "{key} must be a host name or IP address, without port or http://",
+    "config.bad_mask": "{key} must be [left, top, right, bottom] in whole per cent of the picture, such as [0, 0, 35, 8]",
     "config.bad_host_port": "{key} must be host:port, such as mqtt.example.edu:1883",
     "config.bad_key": "{key} must be an Ed25519 public key, 32 bytes in base64",
     "config.bad_tag": "{key} must be kind:number in upper-case hex, such as nfca:04A1B2C3D4E580",

@@ -118,6 +118,7 @@ SENTENCES = {
     "config.bad_zone": "{key} 不是有效的时区名，如 Asia/Shanghai",
     "config.bad_zone_near": "{key} 不是有效的时区名，是否要写 {near}？",
     "config.bad_host": "{key} 应为主机名或 IP 地址，不带端口和 http://",
+    "config.bad_mask": "{key} 应为 [左, 上, 右, 下]，按画面的整数百分比，如 [0, 0, 35, 8]",
     "config.bad_host_port": "{key} 应为 主机:端口，如 mqtt.example.edu:1883",
     "config.bad_key": "{key} 必须是 32 字节 Ed25519 公钥的 base64",
     "config.bad_tag": "{key} 应为 制式:卡号，卡号为大写十六进制，如 nfca:04A1B2C3D4E580",

@@ -93,6 +93,7 @@ class Cost:
         self._own = psutil.Process()
         self._before = self._cpu()
         self.peak_bytes = 0
+        self._looking = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -101,7 +102,7 @@ class Cost:
         """Return the CPU seconds spent since the start."""
         self._ended.set()
         self._thread.join()
-        return self._cpu() - self._before
+        return self._cpu() - self._before - self._looking
 
     def _processes(self) -> list[psutil.Process]:
         return [self._own, *map(psutil.Process, self._workers.pids)]
@@ -114,6 +115,7 @@ class Cost:
         while not self._ended.wait(0.5):
             pss = sum(int(one.memory_full_info().pss) for one in self._processes())
             self.peak_bytes = max(self.peak_bytes, pss)
+        self._looking = time.thread_time()  # what looking at the memory cost is no part of a round
 
 
 def target(port: int, channel: int, name: str) -> StreamTarget:
@@ -132,12 +134,13 @@ def reference(directory: Path) -> ReferenceTask:
     return ReferenceTask(directory=str(directory), slot=4, at=time.time(), learn=False)
 
 
-def one_round(targets: Sequence[StreamTarget], directory: Path, figures: Figures) -> None:
+def one_round(targets: list[StreamTarget], directory: Path, figures: Figures) -> None:
     """Have all looked at once by the agent's own rounds, after a first look that warms it up."""
     clock, n = SystemClock(), len(targets)
     workers = StreamWorkers(clock)
-    for each in targets[:AT_ONCE]:
-        workers.probe(each, clock.monotonic() + 60)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # all at once, so that every worker is started
+        aims = (targets * AT_ONCE)[:AT_ONCE]
+        list(pool.map(lambda one: workers.probe(one, clock.monotonic() + 60), aims))
     readings: list[Reading] = []
     done = threading.Event()
 

@@ -193,7 +193,7 @@ def test_our_client_plays_gstreamers_replay_server(codec: str) -> None:
                 window_seconds=0.5,
                 replay_from=at,
             )
-            reading, picture, begins_at = replay_stream(target, CLOCK)
+            reading, picture, begins_at, _ = replay_stream(target, CLOCK)
         finally:
             server.kill()
     assert (reading.fault, begins_at) == (None, at), reading.detail

@@ -115,7 +115,7 @@ def target(url: str, password: str) -> StreamTarget:
 @pytest.mark.parametrize(("coded", "codec"), [("h264", "h264"), ("h265", "hevc")])
 def test_our_probe_reads_gstreamers_server(clips: dict[str, Path], coded: str, codec: str) -> None:
     with serving(coded, clips[coded]) as url:
-        reading, picture, _ = probe_stream(target(url, "gatehouse"), SystemClock())
+        reading, picture, *_ = probe_stream(target(url, "gatehouse"), SystemClock())
     assert (reading.layer, reading.fault) == ("playing", None), reading.detail
     assert (reading.codec, reading.width, reading.height) == (codec, 640, 360)
     assert reading.fps == pytest.approx(25, abs=1)

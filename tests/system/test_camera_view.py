@@ -12,7 +12,13 @@ from tests.waiting import wait_until
 
 # So quick a learner that a test need not wait for two days.
 # The simulated cameras show the same two seconds over and over, so none is called frozen.
-QUICK = "[pictures]\nlearned_checks = 3\nlearned_hours = 0\nlearn_minutes = 0.01\nstill_ratio = 0\n"
+QUICK = """[pictures]
+learned_checks = 3
+learned_hours = 0
+learn_minutes = 0.01
+still_ratio = 0
+settle_minutes = 0
+"""
 
 
 @pytest.fixture

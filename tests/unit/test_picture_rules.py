@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agent.findings import Cause
+from agent.monitors.camera_board import CameraBoard
 from agent.monitors.camera_marks import Marks
 from agent.monitors.picture import picture_causes
 from agent.picture_learning import PictureLearning
@@ -33,6 +34,7 @@ def picture(**changes: object) -> PictureReading:
     return PictureReading.model_validate(fields)
 
 
+SNOW = {"impulse_ratio": 0.1}
 PINK = {"cast_levels": 30, "cast_spread_ratio": 2, "tint_a_levels": 28, "tint_b_levels": -8}
 
 
@@ -76,6 +78,8 @@ def codes(**changes: object) -> set[str]:
         ({"still_levels": 1, "still_ratio": 0.3}, set()),  # an empty corridor at night
         ({"still_levels": 1, "still_ratio": NOT_MEASURED}, set()),
         ({"still_levels": NOT_MEASURED}, set()),
+        ({"shake_pixels": 2.5}, {"shaking"}),
+        ({"shake_pixels": 1.5}, set()),
         ({"luma_p98": 20, "view_change": 0.9, "noise_levels": 9}, {"dark"}),
     ],
 )
@@ -87,6 +91,20 @@ def test_nothing_is_said_of_what_was_not_measured() -> None:
     absolute = ["noise_levels", "impulse_ratio", "stripe_ratio", "band_ratio", "cast_levels"]
     learned = ["view_change", "covered_ratio", "steepness_ratio", "cast_shift_levels"]
     assert codes(**dict.fromkeys([*absolute, *learned], NOT_MEASURED)) == set()
+
+
+def test_a_camera_that_is_steered_has_no_view_of_its_own() -> None:
+    moved = picture(view_change=1.0, covered_ratio=0.9, still_levels=0, shake_pixels=30, **SNOW)
+    found = picture_causes(moved, POLICY, ptz=True)
+    assert {cause.code for cause in found.values()} == {"camera.snow"}
+
+
+def test_a_check_that_says_nothing_of_a_kind_leaves_its_count() -> None:
+    marks, blur, dark = Marks(2, 2), Cause(code="camera.blurred"), Cause(code="camera.dark")
+    marks.see({"blur": blur})
+    marks.see({"light": dark}, only="light")
+    marks.see({"blur": blur})
+    assert list(marks.raised) == [blur]
 
 
 def test_each_kind_of_fault_has_its_own_count() -> None:
@@ -105,9 +123,10 @@ def test_each_kind_of_fault_has_its_own_count() -> None:
 def test_only_cameras_that_are_well_are_learned_and_not_too_often(
     tmp_path: Path, clock: SimulatedClock
 ) -> None:
-    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock)
+    board = CameraBoard()
+    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock, board)
     assert not learning.task("gate", POLICY).learn
-    learning.are_well(frozenset({"gate"}))
+    board.well = frozenset({"gate"})
     first = learning.task("gate", POLICY)
     assert (first.learn, first.slot) == (
         True,
@@ -123,7 +142,7 @@ def test_only_cameras_that_are_well_are_learned_and_not_too_often(
 def test_an_accepted_view_is_forgotten_once_and_learned_at_once(
     tmp_path: Path, clock: SimulatedClock
 ) -> None:
-    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock)
+    learning = PictureLearning(tmp_path, ZoneInfo("Asia/Shanghai"), clock, CameraBoard())
     learning.accept("gate")
     task = learning.task("gate", POLICY)
     assert (task.forget, task.learn) == (True, False)
