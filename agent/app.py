@@ -186,8 +186,8 @@ class App:
         )
         self._publisher.on_command = self._desk.receive
         own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
-        accept, store = self._equipment.learning.accept, self._events.database
-        understood = verbs(alarm, alarm_loop, *own, accept, store)
+        of_cameras = (self._equipment.learning.accept, self._equipment.thumbnails.of)
+        understood = verbs(alarm, alarm_loop, *own, *of_cameras, self._events.database)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:

@@ -19,7 +19,7 @@ from drivers.readings import (
     StreamReading,
     Unknown,
 )
-from drivers.stream_target import ReferenceTask, StreamTarget
+from drivers.stream_target import StreamTarget
 from drivers.stream_workers import StreamWorkers
 
 AT_ONCE = 4  # more saturates two cores and falsifies the measured frame rate
@@ -48,16 +48,18 @@ class CameraRounds:
         clock: Clock,
         *,
         round_seconds: float,
-        reference: Callable[[str], ReferenceTask | None] = lambda _: None,
+        prepared: Callable[[StreamTarget], StreamTarget] = lambda target: target,
+        tidy: Callable[[], None] = lambda: None,
         in_question: Callable[[], frozenset[str]] = frozenset,
         recheck_seconds: float = 0,
         rechecks: int = 0,
     ) -> None:
-        """`reference` says what a check of a camera does with what was learned of it.
+        """`prepared` adds to a target what is to be done with its picture; `tidy` ends a round.
 
         Cameras `in_question` are checked again between the rounds, so many times at most.
         """
-        self._reference = reference
+        self._prepared = prepared
+        self._tidy = tidy
         self._in_question = in_question
         self._recheck_seconds = recheck_seconds
         self._rechecks = rechecks if recheck_seconds else 0
@@ -96,6 +98,7 @@ class CameraRounds:
                 for _ in pool.map(self._probe, self._probes):
                     if self._stopping.is_set():
                         return
+                self._tidy()
                 self._wait_for_next(pool, started + self._round_seconds)
 
     def _wait_for_next(self, pool: ThreadPoolExecutor, until: float) -> None:
@@ -121,8 +124,7 @@ class CameraRounds:
             now = self._clock.monotonic()
             with probe.gate.permit("live", deadline=now + PERMIT_SECONDS):
                 deadline = self._clock.monotonic() + PROBE_SECONDS
-                target = target.model_copy(update={"reference": self._reference(camera)})
-                for reading in self._workers.probe(target, deadline=deadline):
+                for reading in self._workers.probe(self._prepared(target), deadline=deadline):
                     self._report_login(probe.gate, reading)
                     self._post(reading)
         except DriverError as error:

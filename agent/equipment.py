@@ -27,10 +27,11 @@ from agent.policy import PicturePolicy
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
+from agent.thumbnails import Thumbnails
 from drivers.any_reading import AnyReading
 from drivers.base import Clock, Confirming, OutputDriver
 from drivers.readings import Reading, ScanReading
-from drivers.stream_target import PlaybackTarget
+from drivers.stream_target import PlaybackTarget, StreamTarget
 from drivers.stream_workers import StreamWorkers
 
 ROUNDS_UNTIL_STALE = 3
@@ -87,6 +88,7 @@ class Equipment:
         references = site.state.directory / "references"
         self._board = CameraBoard()
         self.learning = PictureLearning(references, site.site.zone, clock, self._board)
+        self.thumbnails = Thumbnails(site.state.directory / "thumbnails", self._board, clock)
         prepared = self.prepare(site)
         self.take(prepared, "alarm")
         self.take(prepared, "watch")
@@ -271,14 +273,22 @@ class Equipment:
             self._workers,
             self._clock,
             round_seconds=round_seconds,
-            reference=lambda camera: self.learning.task(
-                camera, policy, still_seconds=round_seconds / 2
-            ),
+            prepared=partial(self._prepared, policy, round_seconds / 2),
+            tidy=lambda: self.thumbnails.tidy(policy.thumbnail_hours),
             in_question=lambda: self._board.in_question,
             recheck_seconds=policy.recheck_seconds,
             rechecks=policy.raise_after - 1,
         )
         return Made(rounds)
+
+    def _prepared(
+        self, policy: PicturePolicy, still_seconds: float, target: StreamTarget
+    ) -> StreamTarget:
+        """Say what is to be learned of the next picture of a camera, and kept of it."""
+        camera = target.device_id
+        task = self.learning.task(camera, policy, still_seconds=still_seconds)
+        thumbnail = self.thumbnails.wanted(camera, policy.thumbnail_hours)
+        return target.model_copy(update={"reference": task, "thumbnail": thumbnail})
 
     def _play_back(self, target: PlaybackTarget, deadline: float) -> Sequence[Reading]:
         """Play a recording in the workers there are by then."""

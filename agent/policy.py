@@ -252,6 +252,12 @@ class PicturePolicy(DeviceSettings):
     recheck_seconds: float = Field(
         default=20, ge=0, description="a grave fault is looked at again so soon; 0: next round"
     )
+    thumbnail_hours: float = Field(
+        default=72,
+        ge=0,
+        description="how long a small picture of a camera with a fault is kept on this machine, "
+        "at most; 0: none is made",
+    )
     learn_minutes: float = Field(default=30, gt=0, description="how often a picture is learned")
     learned_checks: int = Field(default=12, ge=1)
     learned_hours: float = Field(default=24, ge=0)

@@ -11,6 +11,7 @@ from drivers.image_quality import picture_features
 from drivers.picture_masks import Mask, masked
 from drivers.picture_reference import Likeness, Look, References, look_at
 from drivers.picture_shake import shake_pixels
+from drivers.picture_thumbnail import keep_thumbnail
 from drivers.readings import Mode, Reason, Unknown
 from drivers.stream_target import ReferenceTask, StreamTarget
 
@@ -53,6 +54,9 @@ class PictureCheck:
         """
         masks = [Mask(*one) for one in target.masks]
         picture = masked(picture, masks)
+        if target.thumbnail is not None:
+            with contextlib.suppress(OSError):
+                keep_thumbnail(picture, target.thumbnail)
         features = picture_features(picture)
         shake = None if earlier is None else shake_pixels(masked(earlier, masks), picture)
         chroma = 0.0 if isinstance(features.chroma_levels, Unknown) else features.chroma_levels

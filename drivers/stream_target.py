@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -35,7 +36,8 @@ class ReferenceTask(DeviceSettings):
 class StreamTarget(DeviceSettings):
     """Which stream to open and how long to look; the address never holds the login.
 
-    `masks` are left, top, right and bottom, in per cent of the picture. With `replay_from`, naive
+    `masks` are left, top, right and bottom, in per cent of the picture; a small picture goes to
+    `thumbnail`. With `replay_from`, naive
     and in the recorder's digits, it is an ONVIF replay from then on.
     """
 
@@ -49,6 +51,7 @@ class StreamTarget(DeviceSettings):
     key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
     reference: ReferenceTask | None = None
     masks: tuple[tuple[int, ...], ...] = ()
+    thumbnail: Path | None = None
     replay_from: datetime | None = None
 
     @model_validator(mode="after")

@@ -255,7 +255,7 @@ class _Process:
 
 
 def _fields(target: StreamTarget) -> dict[str, Any]:
-    return target.model_dump() | {"password": target.password.get_secret_value()}
+    return target.model_dump(mode="json") | {"password": target.password.get_secret_value()}
 
 
 def _write(stream: IO[bytes], message: dict[str, Any]) -> None:

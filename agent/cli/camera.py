@@ -42,6 +42,8 @@ def _history(options: argparse.Namespace) -> int:
     code = "camera.never_good" if good_at is None else "camera.last_good"
     at = "" if good_at is None else _local(good_at, "%Y-%m-%d %H:%M")
     print(printable(sentence(lang, code, camera=options.camera, at=at)))
+    if reply.data["picture"]:
+        print(printable(sentence(lang, "camera.picture_kept", path=reply.data["picture"])))
     for one in reply.data["inspections"]:
         verdict = sentence(lang, f"word.{one['verdict']}")
         span = f"{one['day']} {_local(one['first_at'])}-{_local(one['last_at'])}"

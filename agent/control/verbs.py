@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -33,6 +34,7 @@ def verbs(
     county: Callable[[], Link],
     recorders: Callable[[], Mapping[str, RecorderPart]],
     accept_view: Callable[[str], None],
+    thumbnail: Callable[[str], Path | None],
     store: Database,
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
@@ -73,7 +75,7 @@ def verbs(
 
     return {
         "county": link,
-        **_of_cameras(board, accept_view, store),
+        **_of_cameras(board, accept_view, thumbnail, store),
         **_of_recorders(recorders),
         "reload": reload,
         "alarm-reset": reset,
@@ -84,7 +86,10 @@ def verbs(
 
 
 def _of_cameras(
-    board: StateBoard, accept_view: Callable[[str], None], store: Database
+    board: StateBoard,
+    accept_view: Callable[[str], None],
+    thumbnail: Callable[[str], Path | None],
+    store: Database,
 ) -> Mapping[str, Verb]:
     def camera(args: Args) -> str:
         name = str(args.get("camera", ""))
@@ -102,7 +107,12 @@ def _of_cameras(
         name, since = camera(args), float(args.get("since", 0))
         found = _answer(inspections.history(store, name, since))
         good = _answer(inspections.last_good(store, name))
-        return {"good_at": good, "inspections": [one._asdict() for one in found]}
+        kept = thumbnail(name)
+        return {
+            "good_at": good,
+            "inspections": [one._asdict() for one in found],
+            "picture": "" if kept is None else str(kept),
+        }
 
     return {"camera-accept": accept, "camera-history": history}
 

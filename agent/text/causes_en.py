@@ -60,6 +60,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.no_such": "there is no camera {camera} in the settings in force",
     "camera.last_good": "{camera} was last found good on {at}",
     "camera.never_good": "{camera} was not found good in the last year",
+    "camera.picture_kept": "what it shows: {path}, until the fault is over",
     "camera.accepted": "the view of {camera} is learned anew from its next check on",
     "recorder.no_such_channel": "there is no channel {channel} on it in the settings in force",
     "recorder.prove_begun": "asking {recorder} to play a recording of {channel} ...",

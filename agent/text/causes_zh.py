@@ -60,6 +60,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.no_such": "当前设置中没有摄像机 {camera}",
     "camera.last_good": "{camera} 上次检查正常：{at}",
     "camera.never_good": "{camera} 在过去一年内没有检查正常的记录",
+    "camera.picture_kept": "故障画面：{path}，故障消除后删除",
     "camera.accepted": "{camera} 的画面将从下次检查起重新学习",
     "recorder.no_such_channel": "当前设置中该录像机没有通道 {channel}",
     "recorder.prove_begun": "正在请 {recorder} 回放 {channel} 的录像……",

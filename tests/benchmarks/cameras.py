@@ -152,7 +152,11 @@ def one_round(targets: list[StreamTarget], directory: Path, figures: Figures) ->
     gate = cast("Gate", OpenGate())
     probes = [CameraProbe(one.device_id, partial(_same, one), gate) for one in targets]
     rounds = CameraRounds(
-        probes, workers, clock, round_seconds=3600, reference=lambda _: reference(directory)
+        probes,
+        workers,
+        clock,
+        round_seconds=3600,
+        prepared=lambda one: one.model_copy(update={"reference": reference(directory)}),
     )
     cost, began = Cost(workers), time.monotonic()
     rounds.start(post)

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 
 from agent.clock import SystemClock
 from agent.monitors.proof import outcome
-from drivers.playback import play_back
 from drivers.readings import Reason, StreamFault, Unknown
 from drivers.recorder.readings import PlaybackReading
 from drivers.recordings import PlaybackAddress
 from drivers.replay import replay_stream
 from drivers.stream_target import PlaybackTarget, StreamTarget
+from drivers.stream_workers import StreamWorkers
 from simulators.onvif import OnvifSimulator
 from simulators.rtsp import RtspSimulator
 from simulators.truth import Truth
@@ -46,6 +46,13 @@ def cameras(onvif: OnvifSimulator) -> Iterator[RtspSimulator]:
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[StreamWorkers]:
+    made = StreamWorkers(CLOCK)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def desk(onvif: OnvifSimulator, tmp_path: Path) -> Iterator[Desk]:
     made = Desk(onvif, tmp_path / "budget", PASSWORD)
@@ -65,7 +72,9 @@ def address(desk: Desk, at: datetime, channel: int = 1) -> PlaybackAddress | Unk
 
 
 @pytest.fixture
-def played(desk: Desk, cameras: RtspSimulator) -> Iterator[Callable[[datetime], PlaybackReading]]:
+def played(
+    desk: Desk, cameras: RtspSimulator, workers: StreamWorkers
+) -> Iterator[Callable[[datetime], PlaybackReading]]:
     """Play by the address the driver learnt, at the simulated recorder's own RTSP port."""
     desk.days()
 
@@ -91,7 +100,9 @@ def played(desk: Desk, cameras: RtspSimulator) -> Iterator[Callable[[datetime], 
             recorded=live.model_copy(update={"url": url, "replay_from": found.digits_at}),
             live=live,
         )
-        return play_back(target, CLOCK)
+        [reading] = workers.play_back(target, CLOCK.monotonic() + 60)
+        assert isinstance(reading, PlaybackReading), reading
+        return reading
 
     yield play
     cameras.channel(1).restore()

@@ -1,13 +1,16 @@
 """A camera that is turned away, told by the running agent, until a technician says it is right."""
 
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.system.gatehouse import Gatehouse
+from tests.system.leaks import pictures_in
 from tests.waiting import wait_until
 
 # So quick a learner that a test need not wait for two days.
@@ -43,10 +46,22 @@ def test_another_view_is_told_until_somebody_accepts_it(school: Gatehouse) -> No
     school.cameras.channel(1).set_scene("turned")
     school.expect("camera/nvr-1", "fail", "camera.view_changed", seconds=30)
     school.expect("camera/nvr-2", "ok")
+    kept = school.directory / "state" / "thumbnails"
+    wait_until(lambda: [one.name for one in kept.glob("*.jpg")] == ["nvr-1.jpg"], 30)
+    [picture] = kept.iterdir()
+    assert stat.S_IMODE(picture.stat().st_mode) == 0o600
+    shown = cv2.imread(str(picture))
+    assert shown is not None
+    assert shown.shape == (180, 320, 3)
+    assert str(picture) in campus(school, "history", "nvr-1").stdout
     assert "no camera nvr-9" in campus(school, "accept", "nvr-9").stderr
     accepted = campus(school, "accept", "nvr-1")
     assert accepted.returncode == 0, accepted.stderr
     school.expect("camera/nvr-1", "ok", seconds=30)
+    wait_until(lambda: list(kept.iterdir()) == [], 30)
+    leaked = [pictures_in(payload) for _, payload in school.tap.messages()]
+    assert len(leaked) > 10
+    assert not any(leaked)
     school.restart()  # what was seen is kept at the stop
     history = campus(school, "history", "nvr-1")
     assert history.returncode == 0, history.stderr
