@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 Post = Callable[[Reading], None]
 Job = Callable[[float], Iterable[Reading]]
+Errand = Callable[[float], None]
 
 
 class DeviceThread:
@@ -41,6 +42,7 @@ class DeviceThread:
         self._poll_seconds = poll_seconds
         self._deadline_seconds = deadline_seconds
         self._jobs: SimpleQueue[tuple[Job, float]] = SimpleQueue()
+        self._errands: SimpleQueue[tuple[Errand, float] | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._down_since: float | None = None
         self._unexpected: set[str] = set()
@@ -58,10 +60,11 @@ class DeviceThread:
     def ask_to_stop(self) -> None:
         """Let the poll under way be the last."""
         self._stopping.set()
+        self._errands.put(None)
 
     def stop(self, *, timeout: float = 1.0) -> None:
         """End; the device is closed on its own thread."""
-        self._stopping.set()
+        self.ask_to_stop()
         self._thread.join(timeout)
 
     def overdue_seconds(self) -> float:
@@ -72,6 +75,10 @@ class DeviceThread:
     def request(self, job: Job, *, deadline_seconds: float) -> None:
         """Run a longer job, such as a survey, on the owner thread between two polls."""
         self._jobs.put((job, deadline_seconds))
+
+    def errand(self, errand: Errand, *, deadline_seconds: float) -> None:
+        """Run something short on the owner thread, while it waits for its next poll."""
+        self._errands.put((errand, deadline_seconds))
 
     def _run(self) -> None:
         failures = 0
@@ -110,7 +117,19 @@ class DeviceThread:
             except Exception as error:  # noqa: BLE001 - one broken device never stops another
                 self._failed(error)
             due = max(due + self._poll_seconds, self._clock.monotonic())
-            self._stopping.wait(due - self._clock.monotonic())
+            self._wait_until(due)
+
+    def _wait_until(self, due: float) -> None:
+        """Wait for the next poll; run errands meanwhile."""
+        while not self._stopping.is_set() and (left := due - self._clock.monotonic()) > 0:
+            try:
+                given = self._errands.get(timeout=left)
+            except Empty:
+                return
+            if given is not None:
+                errand, seconds = given
+                with self._due(seconds):
+                    errand(self._clock.monotonic() + seconds)
 
     def _run_job(self) -> None:
         try:

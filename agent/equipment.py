@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from pydantic import ValidationError
 
-from agent.camera_rounds import CameraRounds
+from agent.camera_rounds import CameraRounds, Target
 from agent.credentials import CredentialError, Credentials
 from agent.devices import Post
 from agent.inventory import cameras, retention_channels
@@ -31,7 +31,7 @@ from agent.thumbnails import Thumbnails
 from drivers.any_reading import AnyReading
 from drivers.base import Clock, Confirming, OutputDriver
 from drivers.readings import Reading, ScanReading
-from drivers.stream_target import PlaybackTarget, StreamTarget
+from drivers.stream_target import PlaybackTarget
 from drivers.stream_workers import StreamWorkers
 
 ROUNDS_UNTIL_STALE = 3
@@ -281,9 +281,7 @@ class Equipment:
         )
         return Made(rounds)
 
-    def _prepared(
-        self, policy: PicturePolicy, still_seconds: float, target: StreamTarget
-    ) -> StreamTarget:
+    def _prepared(self, policy: PicturePolicy, still_seconds: float, target: Target, /) -> Target:
         """Say what is to be learned of the next picture of a camera, and kept of it."""
         camera = target.device_id
         task = self.learning.task(camera, policy, still_seconds=still_seconds)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -24,12 +25,14 @@ from agent.survey.job import SurveyJob
 from agent.survey.proof import Play, ProofJob
 from agent.survey.view import Wanted
 from drivers.base import Clock, RecorderDriver, StreamKind
-from drivers.readings import Unknown
+from drivers.errors import DriverError
+from drivers.readings import Reason, Unknown, unknown
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.quirks import QuirkStore
 from drivers.stream_target import StreamTarget
 
 POLL_DEADLINE_SECONDS = 60.0
+SNAPSHOT_SECONDS = 20.0
 SURVEY_AGAIN_SECONDS = 600
 
 log = structlog.get_logger()
@@ -169,9 +172,39 @@ class RecorderPart:
     def probes(self) -> Sequence[CameraProbe]:
         """Return what a camera round opens on this recorder."""
         return [
-            CameraProbe(channel.id, partial(self._target, channel, channel.stream), self._gate)
+            CameraProbe(
+                channel.id,
+                partial(
+                    self._target, channel, "sub" if channel.stream == "snapshot" else channel.stream
+                ),
+                self._gate,
+                partial(self.snapshot, channel.number),
+                streams=channel.stream != "snapshot",
+                masks=channel.mask,
+            )
             for channel in self._recorder.channel
         ]
+
+    def snapshot(self, number: int) -> bytes | Unknown:
+        """Return a JPEG of what a channel shows now; waits for the recorder. Any thread may call.
+
+        While its recordings are surveyed a recorder has no time for it.
+        """
+        answers: SimpleQueue[bytes | Unknown] = SimpleQueue()
+        until = self._clock.monotonic() + SNAPSHOT_SECONDS
+
+        def take(deadline: float) -> None:
+            if self._clock.monotonic() < until:
+                try:
+                    answers.put(self._driver.snapshot(number, deadline=min(deadline, until)))
+                except DriverError as error:
+                    answers.put(unknown(error))
+
+        self._thread.errand(take, deadline_seconds=SNAPSHOT_SECONDS)
+        try:
+            return answers.get(timeout=SNAPSHOT_SECONDS)
+        except Empty:
+            return Unknown(reason=Reason.BUSY, detail="the recorder is asked other things")
 
     def _target(self, channel: Channel, stream: StreamKind) -> StreamTarget | Unknown:
         """Return the stream of a channel, once it is known whose paths these are."""

@@ -173,7 +173,9 @@ class Channel(DeviceSettings):
     police_id: str | None = Field(
         default=None, pattern=r"^\d{20}$", description="its 20 digits in the police link"
     )
-    stream: Literal["sub", "main"] = "sub"
+    stream: Literal["sub", "main", "snapshot"] = Field(
+        default="sub", description="what the picture check looks at; `snapshot`: single pictures"
+    )
     ptz: bool = Field(default=False, description="steered: it has no view of its own")
     mask: tuple[PictureMask, ...] = Field(
         default=(),

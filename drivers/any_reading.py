@@ -17,6 +17,7 @@ from drivers.readings import (
     ReaderReading,
     ReceiverReading,
     ScanReading,
+    SnapshotReading,
     StreamReading,
 )
 from drivers.recorder.readings import (
@@ -49,6 +50,7 @@ AnyReading = Annotated[
     | StreamReading
     | PlaybackReading
     | PictureReading
+    | SnapshotReading
     | HostReading,
     Field(discriminator="kind"),
 ]

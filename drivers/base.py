@@ -123,6 +123,9 @@ class RecorderDriver(Driver, Protocol):
     ) -> PlaybackAddress | Unknown:
         """Return where what was recorded in a span is played back."""
 
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        """Return a JPEG of what a channel shows now. Raises AuthenticationError."""
+
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""
 

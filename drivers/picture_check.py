@@ -13,7 +13,7 @@ from drivers.picture_reference import Likeness, Look, References, look_at
 from drivers.picture_shake import shake_pixels
 from drivers.picture_thumbnail import keep_thumbnail
 from drivers.readings import Mode, Reason, Unknown
-from drivers.stream_target import ReferenceTask, StreamTarget
+from drivers.stream_target import PictureTarget, ReferenceTask
 
 Picture = NDArray[np.uint8]
 
@@ -46,7 +46,7 @@ class PictureCheck:
         self._unjudged: dict[str, Lesson] = {}
 
     def fields(
-        self, target: StreamTarget, picture: Picture, earlier: Picture | None = None
+        self, target: PictureTarget, picture: Picture, earlier: Picture | None = None
     ) -> dict[str, Any]:
         """Return the fields of a PictureReading. Learns if the target's task says so.
 

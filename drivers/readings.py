@@ -200,7 +200,7 @@ class ScanReading(Reading):
 
 
 class StreamLayer(StrEnum):
-    """How far a probe came, in the order a stream comes up."""
+    """How far a probe came, in the order a stream comes up; `snapshot`: there is none to ask."""
 
     NETWORK = "network"
     PORT = "port"
@@ -209,6 +209,7 @@ class StreamLayer(StrEnum):
     FIRST_PACKET = "first_packet"
     FIRST_KEY_FRAME = "first_key_frame"
     PLAYING = "playing"
+    SNAPSHOT = "snapshot"
 
 
 class StreamFault(StrEnum):
@@ -286,6 +287,12 @@ class PictureReading(Reading):
     still_ratio: float | Unknown = _NOT_MEASURED
     still_levels: int | Unknown = _NOT_MEASURED
     shake_pixels: float | Unknown = _NOT_MEASURED
+
+
+class SnapshotReading(PictureReading):
+    """The picture a recorder gives of a camera whose stream does not play."""
+
+    kind: Literal["snapshot"] = "snapshot"  # type: ignore[assignment]  # a picture, by another way
 
 
 class HostReading(Reading):

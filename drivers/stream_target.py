@@ -12,6 +12,7 @@ from drivers.base import DeviceSettings
 
 # FFmpeg's demuxer waits up to this many read timeouts before it gives up on a stalled stream.
 READS_UNTIL_GIVEN_UP = 2
+SNAPSHOT_SECONDS = 5.0
 
 
 class ReferenceTask(DeviceSettings):
@@ -33,15 +34,35 @@ class ReferenceTask(DeviceSettings):
     still_seconds: float = Field(default=0, ge=0)
 
 
-class StreamTarget(DeviceSettings):
-    """Which stream to open and how long to look; the address never holds the login.
+class PictureTarget(DeviceSettings):
+    """What is to be done with a camera's picture.
 
-    `masks` are left, top, right and bottom, in per cent of the picture; a small picture goes to
-    `thumbnail`. With `replay_from`, naive
-    and in the recorder's digits, it is an ONVIF replay from then on.
+    `masks` are left, top, right and bottom, in per cent of it; a small one goes to `thumbnail`.
     """
 
     device_id: str
+    masks: tuple[tuple[int, ...], ...] = ()
+    reference: ReferenceTask | None = None
+    thumbnail: Path | None = None
+
+
+class SnapshotTarget(PictureTarget):
+    """A JPEG, in base64, that a recorder gave of a camera."""
+
+    jpeg: str
+
+    @property
+    def bound_seconds(self) -> float:
+        """Return the longest that looking at it takes."""
+        return SNAPSHOT_SECONDS
+
+
+class StreamTarget(PictureTarget):
+    """Which stream to open and how long to look; the address never holds the login.
+
+    With `replay_from`, naive and in the recorder's digits, it is an ONVIF replay from then on.
+    """
+
     url: str
     username: str
     password: SecretStr
@@ -49,9 +70,6 @@ class StreamTarget(DeviceSettings):
     open_seconds: float = Field(default=5.0, gt=0, le=10)
     read_seconds: float = Field(default=3.0, gt=0, le=5)
     key_frame_seconds: float = Field(default=7.0, gt=0, le=30)
-    reference: ReferenceTask | None = None
-    masks: tuple[tuple[int, ...], ...] = ()
-    thumbnail: Path | None = None
     replay_from: datetime | None = None
 
     @model_validator(mode="after")

@@ -1,43 +1,31 @@
-"""Worker processes for all that is decoded: hostile bytes are decoded where a crash costs little.
+"""The worker processes in which all is decoded, as the agent sees them: places, bounds, restarts.
 
-The parent speaks to `python -m drivers.stream_workers` in JSON behind a four-byte length, over
-the worker's standard input and output. Figures come back, pictures never.
+What they do is in drivers.stream_worker.
 """
 
 import contextlib
 import itertools
-import json
 import os
 import queue
-import resource
-import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import IO, TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import IO, Any, cast
 
 from pydantic import TypeAdapter
 
 from drivers.any_reading import AnyReading
 from drivers.base import Clock
-from drivers.readings import Outage, PictureReading, Reading, Reason, Unknown
-from drivers.stream_target import PlaybackTarget, StreamTarget
-
-if TYPE_CHECKING:
-    from drivers.picture_check import PictureCheck
+from drivers.readings import Outage, Reading, Reason
+from drivers.stream_target import PlaybackTarget, SnapshotTarget, StreamTarget
+from drivers.stream_worker import read_message, write_message
 
 PROBES_AT_ONCE = 4  # more falsify each other's figures on two weak cores
 PROBES_A_LIFE = 500
-# A worker that computes all the time reads its sockets late.
-SATURATED_SHARE = 0.9
-WORKER_NICENESS = 5  # the alarm poll comes first
-MAX_MESSAGE_BYTES = 1_000_000
-MAX_WORKER_BYTES = 2 << 30  # of address space; four probes at 1080p take about 0.7 GB
+
+Target = StreamTarget | SnapshotTarget | PlaybackTarget
 
 _READINGS: TypeAdapter[list[AnyReading]] = TypeAdapter(list[AnyReading])
 
@@ -67,13 +55,15 @@ class StreamWorkers:
         """
         return self._do(target, self._hard_bound_seconds, deadline)
 
+    def look_at(self, target: SnapshotTarget, deadline: float) -> list[Reading]:
+        """Return what a JPEG shows as `probe` does of a stream; waits as it does."""
+        return self._do(target, self._hard_bound_seconds, deadline)
+
     def play_back(self, target: PlaybackTarget, deadline: float) -> list[Reading]:
         """Return a PlaybackReading, or one Outage; waits as `probe` does."""
         return self._do(target, 2 * self._hard_bound_seconds, deadline)
 
-    def _do(
-        self, target: StreamTarget | PlaybackTarget, hard_bound: float, deadline: float
-    ) -> list[Reading]:
+    def _do(self, target: Target, hard_bound: float, deadline: float) -> list[Reading]:
         bound = min(target.bound_seconds, hard_bound)
         place = self._take_place(target.device_id, deadline - bound)
         if place is None and not self._closed:
@@ -147,7 +137,7 @@ class StreamWorkers:
                 process = self._processes[place] = _Process()
             return process
 
-    def _outage(self, target: StreamTarget | PlaybackTarget, reason: Reason, detail: str) -> Outage:
+    def _outage(self, target: Target, reason: Reason, detail: str) -> Outage:
         return Outage(
             device_id=target.device_id,
             observed_at=self._clock.now(),
@@ -169,7 +159,7 @@ class _Process:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         environment["OPENBLAS_NUM_THREADS"] = "1"
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "drivers.stream_workers"],
+            [sys.executable, "-P", "-m", "drivers.stream_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -185,20 +175,10 @@ class _Process:
         self._waiting: dict[int, queue.SimpleQueue[list[AnyReading] | None]] = {}
         threading.Thread(target=self._listen, name="stream-worker", daemon=True).start()
 
-    def ask(
-        self, target: StreamTarget | PlaybackTarget, bound_seconds: float
-    ) -> Sequence[AnyReading] | None:
+    def ask(self, target: Target, bound_seconds: float) -> Sequence[AnyReading] | None:
         """Have it done in the worker; None if it died. Past the bound kills it and raises."""
         answers: queue.SimpleQueue[list[AnyReading] | None] = queue.SimpleQueue()
-        task, fields = (
-            ("probe", _fields(target))
-            if isinstance(target, StreamTarget)
-            else (
-                "playback",
-                target.model_dump(mode="json")
-                | {"recorded": _fields(target.recorded), "live": _fields(target.live)},
-            )
-        )
+        task, fields = _task(target)
         with self._lock:
             if self.dead:
                 return None
@@ -206,7 +186,7 @@ class _Process:
             number = next(self._numbers)
             self._waiting[number] = answers
             try:
-                _write(self._stdin, {"id": number, "task": task, "target": fields})
+                write_message(self._stdin, {"id": number, "task": task, "target": fields})
             except OSError:
                 return None
         try:
@@ -236,7 +216,7 @@ class _Process:
 
     def _listen(self) -> None:
         try:
-            while (message := _read(self._stdout)) is not None:
+            while (message := read_message(self._stdout)) is not None:
                 readings = _READINGS.validate_python(message["readings"])
                 with self._lock:
                     waiting = self._waiting.pop(message["id"])
@@ -254,108 +234,16 @@ class _Process:
             self.end()
 
 
+def _task(target: Target) -> tuple[str, dict[str, Any]]:
+    """Return the name of what is to be done, and all it takes, secrets included."""
+    if isinstance(target, StreamTarget):
+        return "probe", _fields(target)
+    fields = target.model_dump(mode="json")
+    if isinstance(target, SnapshotTarget):
+        return "snapshot", fields
+    streams = {"recorded": _fields(target.recorded), "live": _fields(target.live)}
+    return "playback", fields | streams
+
+
 def _fields(target: StreamTarget) -> dict[str, Any]:
     return target.model_dump(mode="json") | {"password": target.password.get_secret_value()}
-
-
-def _write(stream: IO[bytes], message: dict[str, Any]) -> None:
-    body = json.dumps(message).encode()
-    stream.write(len(body).to_bytes(4, "big") + body)
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> dict[str, Any] | None:
-    """Read one message; None at the end. Raises ValueError on nonsense."""
-    head = stream.read(4)
-    if len(head) < 4:
-        return None
-    size = int.from_bytes(head, "big")
-    if size > MAX_MESSAGE_BYTES:
-        raise ValueError("message too large")
-    body = stream.read(size)
-    message: dict[str, Any] = json.loads(body)
-    return message
-
-
-class _WorkerClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-# Imported in the worker alone: the agent's own process never loads a decoder.
-def _play_back(fields: dict[str, Any]) -> list[Reading]:
-    from drivers.playback import play_back  # noqa: PLC0415
-
-    return [play_back(PlaybackTarget.model_validate(fields), _WorkerClock())]
-
-
-def _probe(check: "PictureCheck", fields: dict[str, Any]) -> list[Reading]:
-    from drivers.stream import probe_stream  # noqa: PLC0415
-
-    target = StreamTarget.model_validate(fields)
-    busy, began = time.process_time(), time.monotonic()
-    reading, picture, _, earlier = probe_stream(target, _WorkerClock())
-    if time.process_time() - busy > SATURATED_SHARE * (time.monotonic() - began):
-        late = Unknown(reason=Reason.BUSY, detail="the worker computed all the time")
-        reading = reading.model_copy(update={"fps": late, "bitrate_kbps": late})
-    if picture is None:
-        return [reading]
-    measured = check.fields(target, picture, earlier)
-    return [
-        PictureReading(device_id=reading.device_id, observed_at=reading.observed_at, **measured),
-        reading,
-    ]
-
-
-def main() -> None:
-    """Serve probes from standard input until it closes."""
-    import cv2  # noqa: PLC0415 - in the worker alone
-
-    from drivers.picture_check import PictureCheck  # noqa: PLC0415 - as above
-
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(WORKER_NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_WORKER_BYTES, MAX_WORKER_BYTES))
-    # The answers' pipe is for answers: whatever a C library prints goes nowhere.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    lock = threading.Lock()
-    tasks: dict[str, Callable[[dict[str, Any]], list[Reading]]] = {
-        "probe": partial(_probe, PictureCheck()),
-        "playback": _play_back,
-    }
-
-    def serve(number: int, task: str, fields: dict[str, Any]) -> None:
-        try:
-            readings = tasks[task](fields)
-        except Exception as error:  # noqa: BLE001 - one probe's surprise is not the next one's
-            detail = f"the check failed: {type(error).__name__}"  # its text may hold the login
-            now = datetime.now(UTC)
-            outage = Outage(
-                device_id=fields["device_id"],
-                observed_at=now,
-                reason=Reason.INTERNAL,
-                detail=detail,
-            )
-            readings = [outage]
-        with lock:
-            _write(
-                answers,
-                {"id": number, "readings": [one.model_dump(mode="json") for one in readings]},
-            )
-
-    while (message := _read(sys.stdin.buffer)) is not None:
-        task = (message["id"], message["task"], message["target"])
-        threading.Thread(target=serve, args=task).start()
-    os._exit(0)  # a hung probe must not hold a worker whose parent has gone
-
-
-if __name__ == "__main__":
-    main()

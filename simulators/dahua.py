@@ -34,6 +34,8 @@ class DahuaManners:
     end_is_error: bool = False
     camera_states: bool = True
     type_is_number: bool = False
+    # Channels that were attached by ONVIF: recorded, and refused here (rroller/dahua#646).
+    without_picture: tuple[int, ...] = ()
 
 
 @dataclass
@@ -73,10 +75,18 @@ class DahuaSimulator(HttpRecorder):
         parts = urlsplit(path)
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         name = parts.path.removeprefix("/cgi-bin/").removesuffix(".cgi")
+        if name == "snapshot" and method == "GET":
+            return self._picture(int(asked.get("channel", "0")))
         lines = self._lines(name, asked) if method == "GET" else None
         if lines is None:
             return self._bad_request()
         return Sent(200, "text/plain;charset=utf-8", self._encoded(lines))
+
+    def _picture(self, number: int) -> Sent:
+        there = any(each.number == number for each in self.channels)
+        if not there or number in self.manners.without_picture:
+            return self._bad_request()
+        return Sent(200, "image/jpeg", self.picture(number))
 
     def refusal(self) -> Sent:
         """Return the body of a 401."""

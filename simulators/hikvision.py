@@ -35,6 +35,7 @@ NAMESPACES = {
 
 
 _XML = 'application/xml; charset="UTF-8"'
+_PICTURE = re.compile(r"/ISAPI/(.+)/channels/(\d+)01/picture")
 _REFUSALS = {
     "busy": (503, 2, "Device Busy", "deviceBusy"),
     "device_error": (500, 3, "Device Error", "deviceError"),
@@ -49,6 +50,8 @@ class HikvisionSimulator(HttpRecorder):
     def set_up(self) -> None:
         """Give it the manners of its firmware."""
         self.namespace = "isapi"
+        # Which of the two addresses of a picture this firmware answers.
+        self.pictures: Literal["Streaming", "ContentMgmt/StreamingProxy", "neither"] = "Streaming"
         self.calendar: Calendar = "right"
         self.search = hikvision_search.SearchManners()
         self.allow_channel_list = True
@@ -77,11 +80,22 @@ class HikvisionSimulator(HttpRecorder):
         """Answer a question of somebody who is logged in."""
         if not self.allow_channel_list and "InputProxy" in path:
             return self.spoiled("low_privilege", Sent(200, _XML, b""))
+        if asked := _PICTURE.fullmatch(path):
+            return self._picture(asked[1], int(asked[2]))
         found = self.document(method, path, body)
         if found is None:
             return Sent(404, "text/html", b"<!DOCTYPE html><html><body>Not Found")
         status, text = found if isinstance(found, tuple) else (200, found)
         return Sent(status, _XML, text.encode())
+
+    def _picture(self, service: str, number: int) -> Sent:
+        """Give a picture at the one address that works (mezz64/pyHik#119)."""
+        channel = next((each for each in self.channels if each.number == number), None)
+        if service != self.pictures or channel is None:
+            return Sent(400, _XML, self.status(6, "Invalid Content", "badXmlContent").encode())
+        if not channel.online:
+            return self.spoiled("device_error", Sent(200, _XML, b""))
+        return Sent(200, "image/jpeg", self.picture(number) + bytes(16))
 
     def refusal(self) -> Sent:
         """Return the body of a 401."""

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Literal, NamedTuple
 
+import cv2
+
 from simulators.archive import SimulatedChannel
 from simulators.digest_door import DigestDoor
 from simulators.droppable_server import DroppableServer
+from simulators.scenes import SCENES
 from simulators.truth import Truth
 
 
@@ -33,6 +36,7 @@ CommonFault = Literal[
     "drip",  # one byte at a time, for ever
     "empty",  # 200 and no body
     "chunked",  # in pieces, as small web servers send what they have not counted
+    "text_picture",  # an error's text called a picture
     "huge",  # three megabytes of blanks behind the answer
 ]
 
@@ -75,6 +79,7 @@ class HttpRecorder(ABC):
         self.fault_count: int | None = None
         self._now_utc = now_utc
         self.sent_bytes = 0
+        self.scene_of: Callable[[int], str] = lambda _number: "gate"
         self._released = threading.Event()
         simulator = self
 
@@ -95,6 +100,15 @@ class HttpRecorder(ABC):
         """Tell whether a channel recorded an instant of the recorder's wall clock."""
         now = self.wall_clock()
         return any(each.plays(instant, now) for each in self.channels if each.number == number)
+
+    def picture(self, number: int) -> bytes:
+        """Return a JPEG of what a channel shows now."""
+        drawn = SCENES[self.scene_of(number)](0, 1280, 720)
+        done, coded = cv2.imencode(".jpg", drawn)
+        if not done:
+            raise ValueError("not coded")
+        self.truth.record(self.device, "picture_given", channel=number)
+        return coded.tobytes()
 
     @property
     def has_own_login(self) -> bool:
@@ -199,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
             recorder.wait_released(60)
             self.close_connection = True
             return
-        if recorder.has_own_login and recorder.fault != "unauthorized":
+        if self.command == "POST" and recorder.has_own_login and recorder.fault != "unauthorized":
             self._answer(recorder.next_fault(self.path), body)
             return
         if header is None or recorder.fault == "unauthorized":
@@ -229,6 +243,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "truncated":
             self._send(sent._replace(body=sent.body[: len(sent.body) // 2]))
+        elif fault == "text_picture":
+            self._send(Sent(200, "image/jpeg", b"\xff\xd8 Device Error \xff\xd9"))
         elif fault == "empty":
             self._send(sent._replace(body=b""))
         elif fault == "chunked":

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +57,7 @@ class OnvifManners:
     batch_max: int = 50
     media2: bool = True
     replays: bool = True
+    pictures: Literal["named", "empty", "absent"] = "named"
     names_streams: bool = True
     escapes_twice: bool = False
 
@@ -79,7 +81,9 @@ class OnvifSimulator(HttpRecorder):
         return not self.manners.transport_digest
 
     def answer(self, method: str, path: str, body: str) -> Sent:
-        """Answer one envelope."""
+        """Answer one envelope, or give a picture."""
+        if method == "GET" and (asked := re.fullmatch(r"/snap/(\d+)\?proto=onvif", path)):
+            return Sent(200, "image/jpeg", self.picture(int(asked[1])))
         said = _elements(body)
         name = said.get("Body", "")
         if method != "POST" or not name or not path.startswith("/onvif/"):
@@ -186,6 +190,8 @@ class OnvifSimulator(HttpRecorder):
                 for stream in (1, 0)
             )
         token = said.get("ProfileToken", "")
+        if name == "GetSnapshotUri" and token.count("_") == 2:
+            return self._picture_address(prefix, int(token.split("_")[1]))
         if name != "GetStreamUri" or said.get("Protocol") != "RTSP" or token.count("_") != 2:
             return None
         _, place, stream = token.split("_")
@@ -194,6 +200,18 @@ class OnvifSimulator(HttpRecorder):
         query = f"channel={number}&subtype={stream}&unicast=true&proto=Onvif"
         uri = escape(f"rtsp://{host}:10554/cam/realmonitor?{query}")
         uri = escape(uri) if self.manners.escapes_twice else uri
+        return (
+            f"<tr2:Uri>{uri}</tr2:Uri>"
+            if prefix == "tr2"
+            else f"<trt:MediaUri><tt:Uri>{uri}</tt:Uri><tt:Timeout>PT0S</tt:Timeout></trt:MediaUri>"
+        )
+
+    def _picture_address(self, prefix: str, place: int) -> str | None:
+        if self.manners.pictures == "absent":
+            return None
+        number = place + 1 - self.manners.sources_from
+        uri = f"http://{self.manners.strange_host}/snap/{number}?proto=onvif"
+        uri = "" if self.manners.pictures == "empty" else uri
         return (
             f"<tr2:Uri>{uri}</tr2:Uri>"
             if prefix == "tr2"

@@ -8,7 +8,7 @@ from agent.county.state_data import CameraState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.monitors.camera_marks import Mark, Marks
-from agent.monitors.picture import LIGHT, picture_causes
+from agent.monitors.picture import LIGHT, light_cause, picture_causes
 from agent.monitors.stream_habit import StreamHabit, habit_after, smaller
 from agent.policy import Camera, PicturePolicy
 from drivers.readings import (
@@ -17,7 +17,9 @@ from drivers.readings import (
     PictureReading,
     Reading,
     Reason,
+    SnapshotReading,
     StreamFault,
+    StreamLayer,
     StreamReading,
     Unknown,
 )
@@ -91,6 +93,8 @@ class CameraWatch:
         self._announced: frozenset[str] = frozenset()
         self._mode: Mode | None = None
         self._unsettled_since: float | None = None
+        self._opinion: SnapshotReading | None = None
+        self._opinion_at: float | None = None
         self.habit: StreamHabit | None = None
 
     @property
@@ -124,6 +128,8 @@ class CameraWatch:
             self._outage = reading
         elif isinstance(reading, ChannelReading):
             self._take_channel(reading, now)
+        elif isinstance(reading, SnapshotReading):
+            self._opinion, self._opinion_at = reading, now.monotonic
         elif isinstance(reading, PictureReading):
             self._arriving = reading
             self._join_picture(now)
@@ -186,6 +192,7 @@ class CameraWatch:
             self._unsettled_since = now.monotonic
             return
         self._stream_mark.see(None)
+        self._opinion = None
         found = (
             self._low_fps(reading, now),
             self._wrong_codec(reading),
@@ -239,6 +246,8 @@ class CameraWatch:
         return smaller(habit, reading) if habit is not None and known else None
 
     def _wrong_codec(self, reading: StreamReading) -> Cause | None:
+        if reading.layer is StreamLayer.SNAPSHOT:
+            return None
         expected, codec = self.camera.expect_codec, reading.codec
         if expected is None or not isinstance(codec, str) or codec == expected:
             return None
@@ -277,7 +286,11 @@ class CameraWatch:
         for cause in self._raised():
             of_recorder = cause.code in {"camera.channel_offline", "camera.recorder_disagrees"}
             if channel if of_recorder else evidence:
-                found.append((VERDICTS[cause.code], cause))
+                verdict = VERDICTS[cause.code]
+                if cause is self._stream_mark.raised and self._shown_elsewhere(now):
+                    found.append((Verdict.WARN, Cause(code="camera.snapshot_shows")))
+                    verdict = Verdict.WARN
+                found.append((verdict, cause))
         if self._outage is not None:
             outage = Unknown(reason=self._outage.reason)
             found.append((Verdict.UNKNOWN, missing(outage)))
@@ -296,6 +309,13 @@ class CameraWatch:
             if self._picture is None:
                 found.append((Verdict.UNKNOWN, Cause(code="camera.picture_missing")))
         return found
+
+    def _shown_elsewhere(self, now: Instant) -> bool:
+        """Tell whether the recorder shows a good picture of it, though its stream does not play."""
+        opinion = self._opinion
+        if opinion is None or not self._young(self._opinion_at, now):
+            return False
+        return light_cause(opinion, self._policy) is None
 
     def _online(self, now: Instant) -> bool | Literal["unknown"]:
         recorder = self._recorder_cause()

@@ -214,6 +214,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.recorder_disagrees": "the stream is fine, yet the recorder reports this channel offline",
     "camera.picture_missing": "no picture to judge",
     "camera.unconfirmed": "suspected: {fault} ({checks} checks in a row of {needed} needed)",
+    "camera.snapshot_shows": "the recorder shows a picture of it all the same: it is the stream that fails, look at the recorder's stream settings first",
     "camera.refused": "the video port refuses connections: check the RTSP port and the recorder",
     "camera.timeout": "the video connection timed out: check the network",
     "camera.silent": "the video port accepts connections and sends nothing",

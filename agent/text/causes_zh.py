@@ -214,6 +214,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.recorder_disagrees": "码流正常，但录像机报此通道不在线",
     "camera.picture_missing": "没有取到可判断的画面",
     "camera.unconfirmed": "疑似“{fault}”，已连续 {checks} 次，满 {needed} 次才报",
+    "camera.snapshot_shows": "录像机仍能显示其画面：是取流故障，请先检查录像机的码流设置",
     "camera.refused": "视频端口拒绝连接：请检查 RTSP 端口和录像机",
     "camera.timeout": "视频连接超时：请检查网络",
     "camera.silent": "视频端口已连接但没有数据",

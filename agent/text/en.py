@@ -41,6 +41,7 @@ SENTENCES = {
     "word.first_packet": "first packet",
     "word.first_key_frame": "first key frame",
     "word.playing": "playing",
+    "word.snapshot": "a single picture",
     "word.refused": "connection refused",
     "word.timeout": "timeout",
     "word.silent": "no data",

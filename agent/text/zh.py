@@ -41,6 +41,7 @@ SENTENCES = {
     "word.first_packet": "首个数据包",
     "word.first_key_frame": "首个关键帧",
     "word.playing": "播放",
+    "word.snapshot": "单张抓图",
     "word.refused": "连接被拒绝",
     "word.timeout": "超时",
     "word.silent": "无数据",

@@ -119,6 +119,12 @@ class AutoDriver:
             return _NOT_KNOWN
         return self._found.playback(channel, start, end, deadline=deadline)
 
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        """Ask its maker's driver."""
+        if self._found is None:
+            return _NOT_KNOWN
+        return self._found.snapshot(channel, deadline=deadline)
+
     def wall_clock(self) -> datetime | Unknown:
         """Ask its maker's driver."""
         return _NOT_KNOWN if self._found is None else self._found.wall_clock()

@@ -26,6 +26,7 @@ from drivers.recorder.readings import (
     StorageReading,
 )
 from drivers.recorder.settings import Maker, RecorderSettings
+from drivers.recorder.snapshot import Snapshots
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, PlaybackAddress, Segments
 
@@ -67,6 +68,13 @@ class DahuaDriver:
         self._sheet = QuirkSheet(maker="dahua", model="", firmware="")
         self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._cgi = Cgi(self._door)
+        # From 1 on recorders, from 0 on some old firmware (rroller/dahua#707, #724).
+        self._snapshots = Snapshots(
+            self._door,
+            lambda channel: [f"/cgi-bin/snapshot.cgi?channel={channel}"],
+            self._cgi.refused,
+            clock,
+        )
         self._files = DahuaFiles(self._cgi, clock)
 
     @property
@@ -149,6 +157,10 @@ class DahuaDriver:
         del deadline
         span = f"starttime={start:%Y_%m_%d_%H_%M_%S}&endtime={end:%Y_%m_%d_%H_%M_%S}"
         return PlaybackAddress(f"/cam/playback?channel={channel}&subtype=0&{span}", start)
+
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        """Return a JPEG of what a channel shows now (HTTP API, snapshot.cgi)."""
+        return self._snapshots.take(channel, deadline=deadline)
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:
         """It has better to say."""

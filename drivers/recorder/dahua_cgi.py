@@ -26,6 +26,7 @@ ALLOWED = {
         r"|configManager\.cgi\?action=getConfig&name=(ChannelTitle|RecordMode|Record)"
         r"|storageDevice\.cgi\?action=getDeviceAllInfo"
         r"|LogicDeviceManager\.cgi\?action=getCameraState&uniqueChannels\[0\]=-1"
+        r"|snapshot\.cgi\?channel=\d+"
         r"|eventManager\.cgi\?action=getEventIndexes&code=VideoLoss"
         r"|mediaFileFind\.cgi\?action=(factory\.create"
         r"|findFile&object=\d+&condition\.Channel=\d+"
@@ -91,6 +92,10 @@ class Cgi:
                 f"{self._door.where} answered {name} with something that is no table: {said[:60]!r}"
             )
         return Table(values, answer.asked_at, answer.round_trip_seconds)
+
+    def refused(self, _: Answer) -> DriverError:
+        """Tell the gate of a refused login; return what it means."""
+        return self._refused()
 
     def _refused(self) -> DriverError:
         """A login that worked before may be refused because connections have run out.

@@ -24,6 +24,7 @@ from drivers.recorder.readings import (
     UplinkReading,
 )
 from drivers.recorder.settings import Maker, RecorderSettings
+from drivers.recorder.snapshot import Snapshots
 from drivers.recorder.wall_clock import WallClock
 from drivers.recordings import Extent, PlaybackAddress, Segments
 
@@ -37,6 +38,18 @@ _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 def live_path(channel: int, stream: StreamKind) -> str:
     """Return the RTSP path of a live stream: channel x 100 + 1 main, 2 sub (ISAPI, RTSP)."""
     return f"/Streaming/Channels/{channel * 100 + (1 if stream == 'main' else 2)}"
+
+
+def picture_addresses(channel: int) -> list[str]:
+    """Return where a picture may be had: of cameras on the network often by the proxy alone.
+
+    (ISAPI, Streaming and ContentMgmt; mezz64/pyHik#119)
+    """
+    track = f"{channel}01"
+    return [
+        f"/ISAPI/{service}/channels/{track}/picture"
+        for service in ("Streaming", "ContentMgmt/StreamingProxy")
+    ]
 
 
 class HikvisionDriver:
@@ -63,6 +76,7 @@ class HikvisionDriver:
         self._upkeep_at = 0.0
         self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._isapi = Isapi(self._door)
+        self._snapshots = Snapshots(self._door, picture_addresses, self._isapi.refused, clock)
         self._recordings = HikvisionRecordings(
             self._isapi, settings.id, quirks, clock, self._wall, channels=channels
         )
@@ -144,6 +158,10 @@ class HikvisionDriver:
         span = f"starttime={start:%Y%m%dT%H%M%SZ}&endtime={end:%Y%m%dT%H%M%SZ}"
         # ISAPI, RTSP: the track of the main stream.
         return PlaybackAddress(f"/Streaming/tracks/{channel * 100 + 1}/?{span}", start)
+
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        """Return a JPEG of what a channel shows now."""
+        return self._snapshots.take(channel, deadline=deadline)
 
     def extents(self, *, deadline: float) -> Mapping[int, Extent] | Unknown:  # noqa: ARG002 - the contract's
         """It has better to say."""

@@ -24,7 +24,8 @@ from drivers.recorder.http import Answer, HttpDoor
 ALLOWED = {
     "GET": re.compile(
         r"/ISAPI/(Security/userCheck|System/(deviceInfo|time|Network/SIP)"
-        r"|ContentMgmt/(InputProxy/channels(/status)?|Storage|record/tracks))"
+        r"|ContentMgmt/(InputProxy/channels(/status)?|Storage|record/tracks)"
+        r"|(Streaming|ContentMgmt/StreamingProxy)/channels/\d+01/picture)"
     ),
     "POST": re.compile(r"/ISAPI/ContentMgmt/(search|record/tracks/\d+/dailyDistribution)"),
 }
@@ -50,6 +51,10 @@ class Isapi:
         return self._door.ask(
             method, path, body, lambda answer: self._read(path, answer), deadline=deadline
         )
+
+    def refused(self, answer: Answer) -> DriverError:
+        """Tell the gate of a refused login; return what it means."""
+        return self._refused(parse(answer.body))
 
     def _read(self, path: str, answer: Answer) -> Reply:
         root = parse(answer.body)

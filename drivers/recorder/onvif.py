@@ -24,6 +24,7 @@ from drivers.recorder.onvif_signing import Signing
 from drivers.recorder.quirks import QuirkSheet, QuirkStore
 from drivers.recorder.readings import ChannelReading, RecorderReading
 from drivers.recorder.settings import Maker, RecorderSettings
+from drivers.recorder.snapshot import Snapshots, refused_by_digest
 from drivers.recorder.soap import (
     ALLOWED,
     DEVICE,
@@ -73,6 +74,13 @@ class OnvifDriver:
         self._soap = Soap(self._door, settings.username, password)
         self._signing = Signing(self._soap, clock, self._wall)
         self._streams = Streams()
+        self._picture_paths: dict[int, str] = {}
+        self._snapshots = Snapshots(
+            self._door,
+            lambda channel: [self._picture_paths[channel]],
+            refused_by_digest(self._door),
+            clock,
+        )
         self._replays = Replays()
 
     @property
@@ -170,6 +178,14 @@ class OnvifDriver:
         """Return where a recording is replayed, of those that `extents` found."""
         del end
         return self._replays.address(partial(self._put, deadline), channel, start)
+
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        """Return a JPEG of what a channel shows now, where its profile names an address."""
+        path = self._streams.picture_path(partial(self._put, deadline), channel)
+        if isinstance(path, Unknown):
+            return path
+        self._picture_paths[channel] = path
+        return self._snapshots.take(channel, deadline=deadline)
 
     def wall_clock(self) -> datetime | Unknown:
         """Return its own clock now, by what it said at the last poll."""

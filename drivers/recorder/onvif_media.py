@@ -35,6 +35,7 @@ class Streams:
     def __init__(self) -> None:
         self._wanted: dict[tuple[int, StreamKind], Profile] = {}
         self._paths: Mapping[tuple[int, StreamKind], str | Unknown] = {}
+        self._pictures: dict[int, str | Unknown] = {}
         self._service = MEDIA
         self._why_not: Unknown | None = None
 
@@ -84,6 +85,24 @@ class Streams:
             return Unknown(reason=Reason.NOT_MEASURED, detail="the recorder names no stream of it")
         return self._paths.get((number, stream), _NOT_YET)
 
+    def picture_path(self, ask: Ask, number: int) -> str | Unknown:
+        """Return where single pictures of a channel are; asked once (Media, GetSnapshotUri).
+
+        Some recorders name none, or an empty address (python-onvif-zeep-async PR #49).
+        """
+        profile = self._wanted.get((number, "main"))
+        if profile is None:
+            return self._why_not or Unknown(
+                reason=Reason.NOT_MEASURED, detail="the recorder names no stream of it"
+            )
+        if number not in self._pictures:
+            inner = f"<ProfileToken>{escape(profile.token)}</ProfileToken>"
+            path = self._asked(ask, "GetSnapshotUri", inner, ("http", "https"))
+            if isinstance(path, Unknown) and path.reason in _ASK_AGAIN:
+                return path
+            self._pictures[number] = path
+        return self._pictures[number]
+
     def _address(self, ask: Ask, profile: Profile) -> str | Unknown:
         """Ask for one. Hosts and ports may be another network's, so only the path counts."""
         token = f"<ProfileToken>{escape(profile.token)}</ProfileToken>"
@@ -93,14 +112,17 @@ class Streams:
             else "<StreamSetup><tt:Stream>RTP-Unicast</tt:Stream><tt:Transport><tt:Protocol>RTSP"
             f"</tt:Protocol></tt:Transport></StreamSetup>{token}"
         )
+        return self._asked(ask, "GetStreamUri", inner, ("rtsp",))
+
+    def _asked(self, ask: Ask, name: str, inner: str, schemes: Sequence[str]) -> str | Unknown:
         try:
-            uri = text(ask(self._service, "GetStreamUri", inner).root, "Uri") or ""
+            uri = text(ask(self._service, name, inner).root, "Uri") or ""
         except _SOFT as error:
             return unknown(error)
         # Some escape it twice, some leave spaces in (openvideolibs/python-onvif-zeep-async#38).
         parts = urlsplit(uri.replace("&amp;", "&").replace(" ", "%20"))
-        if parts.scheme != "rtsp" or not parts.path:
-            return Unknown(reason=Reason.MALFORMED, detail=f"stream address {uri[:60]!r}")
+        if parts.scheme not in schemes or not parts.path:
+            return Unknown(reason=Reason.MALFORMED, detail=f"{name}: address {uri[:60]!r}")
         return parts.path + (f"?{parts.query}" if parts.query else "")
 
 

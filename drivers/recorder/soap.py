@@ -45,13 +45,19 @@ _QUESTIONS = frozenset(
         (MEDIA, "GetStreamUri"),
         (MEDIA2, "GetProfiles"),
         (MEDIA2, "GetStreamUri"),
+        (MEDIA, "GetSnapshotUri"),
+        (MEDIA2, "GetSnapshotUri"),
         (SEARCH, "FindRecordings"),
         (SEARCH, "GetRecordingSearchResults"),
         (SEARCH, "EndSearch"),
         (REPLAY, "GetReplayUri"),
     }
 )
-ALLOWED = {"POST": re.compile(r"/[\w./-]{1,200}")}
+# Pictures are where the recorder says they are.
+ALLOWED = {
+    "POST": re.compile(r"/[\w./-]{1,200}"),
+    "GET": re.compile(r"/[\w./?=&%:,;~+-]{1,300}"),
+}
 _CONTENT = "application/soap+xml; charset=utf-8"
 
 

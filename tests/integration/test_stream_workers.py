@@ -94,7 +94,7 @@ def test_a_probe_brings_figures_and_leaves_no_secret_on_a_command_line(
         assert worker.nice() > psutil.Process().nice() or worker.nice() == 19
         given = " ".join([*worker.cmdline(), *worker.environ().values()])
         assert PASSWORD not in given
-        assert "drivers.stream_workers" in given
+        assert "drivers.stream_worker" in given
         assert 0 < worker.rlimit(psutil.RLIMIT_AS)[0] < 1 << 33
         worker.send_signal(signal.SIGINT)  # a console's Ctrl-C reaches the whole group
         refused = workers.probe(target(recorder, 2, password="Tr0ub4dor"), soon())

@@ -220,7 +220,7 @@ class Trial:
 
     def stays_up_when_a_camera_worker_hangs(self) -> None:
         with self.undisturbed():
-            workers = out("pgrep", "-f", "drivers.stream_workers").split()
+            workers = out("pgrep", "-f", "drivers.stream_worker").split()
             assert workers
             for worker in workers:
                 out("kill", "-STOP", worker)

@@ -99,6 +99,10 @@ class PaperRecorder:
         self._ask("extents")
         return self.claims
 
+    def snapshot(self, channel: int, *, deadline: float) -> bytes | Unknown:
+        del channel, deadline
+        return Unknown(reason=Reason.NOT_SUPPORTED)
+
     def wall_clock(self) -> datetime | Unknown:
         return self.wall
 

@@ -9,7 +9,14 @@ from agent.monitors import Instant
 from agent.monitors.camera_board import CameraBoard
 from agent.monitors.cameras import CamerasMonitor
 from agent.policy import Camera, PicturePolicy
-from drivers.readings import PictureReading, Reading, StreamFault, StreamLayer, StreamReading
+from drivers.readings import (
+    PictureReading,
+    Reading,
+    SnapshotReading,
+    StreamFault,
+    StreamLayer,
+    StreamReading,
+)
 from tests.simulated_clock import SimulatedClock
 
 POLICY = PicturePolicy(raise_after=2, clear_after=2, learned_checks=5, learned_hours=1)
@@ -135,3 +142,33 @@ def test_what_is_grave_is_in_question_until_it_is_known(site: Site) -> None:
     for _ in range(3):
         site.check()
     assert (site.board.well, site.board.faulty) == (yard, nobody)
+
+
+def test_a_camera_the_recorder_still_shows_is_a_warning_and_says_so(site: Site) -> None:
+    dead: dict[str, object] = {"fault": StreamFault.SILENT, "layer": StreamLayer.DESCRIBE}
+    site.check(dead)
+    assert site.check(dead) == ["camera.silent"]
+    [state] = site.monitor.states(site.now)
+    assert state.data.model_dump()["verdict"] == "fail"
+
+    def opinion(luma_p98: float) -> SnapshotReading:
+        return SnapshotReading.model_validate(
+            {
+                "device_id": "yard", "observed_at": site.clock.now(), "luma_mean": 90,
+                "luma_std": 40, "luma_p2": 3, "luma_p98": luma_p98, "saturated_ratio": 0,
+                "flat_ratio": 0.1, "dominant_ratio": 0.2,
+            }
+        )  # fmt: skip
+
+    site.monitor.observe(opinion(luma_p98=10), site.now)
+    assert site.codes() == ["camera.silent"]  # a black picture is none
+    site.monitor.observe(opinion(luma_p98=200), site.now)
+    assert site.codes() == ["camera.snapshot_shows", "camera.silent"]
+    [state] = site.monitor.states(site.now)
+    assert state.data.model_dump()["verdict"] == "warn"
+    site.clock.advance(MAX_AGE_SECONDS)
+    site.check(dead)
+    assert site.codes() == ["camera.silent"]  # that was long ago
+    site.monitor.observe(opinion(luma_p98=200), site.now)
+    site.check()
+    assert site.check(dead) == ["camera.silent"]

@@ -112,6 +112,23 @@ def test_a_job_runs_between_polls_on_the_same_thread() -> None:
     thread.stop()
 
 
+def test_an_errand_does_not_wait_for_the_next_poll_and_stopping_does_not_either() -> None:
+    driver, got = ScriptedDriver(reading()), list[Reading]()
+    ran: list[int] = []
+    thread = DeviceThread(driver, CLOCK, poll_seconds=3600, deadline_seconds=1)
+    thread.start(got.append)
+    wait_until(lambda: len(got) == 1)
+    for _ in range(2):
+        thread.errand(lambda _: ran.append(threading.get_ident()), deadline_seconds=1)
+    wait_until(lambda: len(ran) == 2)
+    assert set(ran) == driver.threads
+    thread.errand(lambda _: ran.append(1 // 0), deadline_seconds=1)  # a fault of ours
+    wait_until(lambda: len(got) > 2)  # the device is opened and polled again
+    began = CLOCK.monotonic()
+    thread.stop()
+    assert CLOCK.monotonic() - began < 0.9
+
+
 def test_a_loop_survives_a_fault_of_one_reading() -> None:
     seen: list[str] = []
 
