@@ -277,7 +277,7 @@ class Equipment:
             tidy=lambda: self.thumbnails.tidy(policy.thumbnail_hours),
             in_question=lambda: self._board.in_question,
             recheck_seconds=policy.recheck_seconds,
-            rechecks=policy.raise_after - 1,
+            rechecks=max(policy.raise_after, policy.view_checks) - 1,
         )
         return Made(rounds)
 

@@ -223,6 +223,21 @@ class PicturePolicy(DeviceSettings):
     view_unsteady: float = Field(
         default=0.50, gt=0, le=2, description="a camera that turns by itself has no view of its own"
     )
+    kept_ratio: float = Field(
+        default=0.34,
+        ge=0,
+        le=1,
+        description="where more of the view is in its place, something stands in front of the rest",
+    )
+    view_checks: int = Field(
+        default=6, ge=1, description="in a row, before another view or a cover is a fault"
+    )
+    slow_checks: int = Field(
+        default=12,
+        ge=1,
+        description="in a row, before what comes and goes by itself is a fault: a lorry in front, "
+        "less sharpness in fog, other colours at dawn",
+    )
     covered_ratio: float = Field(default=0.70, gt=0, le=1)
     blur_ratio: float = Field(
         default=0.65, gt=0, le=1, description="steepness of edges, of that learned"

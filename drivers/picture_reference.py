@@ -35,6 +35,9 @@ HALF_LIFE_SECONDS = 14 * 86_400.0
 # A block that had structure and has lost this much of its gradient is covered.
 LOST_RATIO = 0.65
 _LEAST_BLOCKS = 8
+# Tiles of the shape map, 15 x 15 of its 160 x 90: one with less in it tells nothing.
+_TILE, _TILE_LEAST, _LEAST_TILES = 15, 0.02, 4
+_TILE_UNLIKE = 0.5
 LIGHT_RATIO = 0.25
 _SIZES = (SHAPE[::-1], (COARSE[1] // COARSE_BLOCK, COARSE[0] // COARSE_BLOCK))
 _SCALARS = ("steepness", "a", "b", "stripes", "bands", "still", "view")
@@ -59,6 +62,7 @@ class Likeness(NamedTuple):
     ready: bool
     view_change: float | None = None
     view_usual: float | None = None
+    kept_ratio: float | None = None
     covered_ratio: float | None = None
     steepness_ratio: float | None = None
     cast_shift_levels: float | None = None
@@ -179,10 +183,12 @@ class References:
         ready = [(away, slot) for away, slot in slots if slot.ready(task)]
         if not ready:
             return Likeness(learned, ready=False)
+        best = min((slot for _, slot in ready), key=lambda slot: _unlike(slot.shape, look.shape))
         likeness = Likeness(
             learned,
             ready=True,
-            view_change=min(_unlike(slot.shape, look.shape) for _, slot in ready),
+            view_change=_unlike(best.shape, look.shape),
+            kept_ratio=_kept(best.shape, look.shape),
             view_usual=_known(max(slot.scalars["view"] for _, slot in ready)),
             covered_ratio=_covered(ready[0][1].blocks, look.blocks),
         )
@@ -250,6 +256,21 @@ def _unlike(learned: Half, shown: Values) -> float:
     one, other = known - known.mean(), shown - shown.mean()
     power = float(np.sqrt((one * one).sum() * (other * other).sum()))
     return 1.0 - float((one * other).sum()) / (power + 1e-6)
+
+
+def _kept(learned: Half, shown: Values) -> float | None:
+    """Return the part of a view that is where it was: high behind a lorry, none when turned."""
+    known = learned.astype(np.float32)
+    rows, columns = SHAPE[1] // _TILE, SHAPE[0] // _TILE
+    kept = structured = 0
+    for at in range(rows * columns):
+        top, left = at // columns * _TILE, at % columns * _TILE
+        tile = slice(top, top + _TILE), slice(left, left + _TILE)
+        if known[tile].std() < _TILE_LEAST:
+            continue
+        structured += 1
+        kept += _unlike(learned[tile], shown[tile]) < _TILE_UNLIKE
+    return kept / structured if structured >= _LEAST_TILES else None
 
 
 def _covered(known: Half, shown: Values) -> float | None:

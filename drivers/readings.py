@@ -250,7 +250,8 @@ class PictureReading(Reading):
     """Features of the key frame a probe brought home, at most 640x360; luma is 0 to 255.
 
     From `learned_checks` on: how it compares with what its camera is used to show, and in
-    `view_usual`, by how much healthy pictures of it differed from what was learned. `still_levels`
+    `view_usual`, by how much healthy pictures of it differed from what was learned; `kept_ratio` is
+    the part of the view that is where it was. `still_levels`
     is the largest difference from the check before, `still_ratio` how often there is none now,
     `shake_pixels` how far it jumps between two key frames, in pixels of a picture 640 wide.
     """
@@ -279,6 +280,7 @@ class PictureReading(Reading):
     reference_ready: bool | Unknown = _NOT_MEASURED
     view_change: float | Unknown = _NOT_MEASURED
     view_usual: float | Unknown = _NOT_MEASURED
+    kept_ratio: float | Unknown = _NOT_MEASURED
     covered_ratio: float | Unknown = _NOT_MEASURED
     steepness_ratio: float | Unknown = _NOT_MEASURED
     cast_shift_levels: float | Unknown = _NOT_MEASURED

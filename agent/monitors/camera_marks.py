@@ -42,8 +42,12 @@ class Mark:
 class Marks:
     """Several kinds of fault at once, each with its own count; a kind not named is well."""
 
-    def __init__(self, raise_after: int, clear_after: int) -> None:
-        self._after = (raise_after, clear_after)
+    def __init__(
+        self, raise_after: int, clear_after: int, slow: Mapping[str, int] | None = None
+    ) -> None:
+        """`slow` kinds are raised after so many bad checks of their own."""
+        self._raise_after, self._clear_after = raise_after, clear_after
+        self._slow = slow or {}
         self._by_kind: dict[str, Mark] = {}
 
     @property
@@ -59,7 +63,8 @@ class Marks:
     def see(self, causes: Mapping[str, Cause], *, only: str | None = None) -> None:
         """Count one check; with `only`, of that kind alone: of the others it says nothing."""
         for kind in causes:
-            self._by_kind.setdefault(kind, Mark(*self._after))
+            after = self._slow.get(kind, self._raise_after)
+            self._by_kind.setdefault(kind, Mark(after, self._clear_after))
         for kind, mark in self._by_kind.items():
             if only in {None, kind}:
                 mark.see(causes.get(kind))

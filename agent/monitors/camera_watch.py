@@ -8,7 +8,7 @@ from agent.county.state_data import CameraState
 from agent.findings import NOT_YET, Cause, Verdict, missing, worst
 from agent.monitors import Instant
 from agent.monitors.camera_marks import Mark, Marks
-from agent.monitors.picture import LIGHT, light_cause, picture_causes
+from agent.monitors.picture import LIGHT, PASSING, VIEW, light_cause, picture_causes
 from agent.monitors.stream_habit import StreamHabit, habit_after, smaller
 from agent.policy import Camera, PicturePolicy
 from drivers.readings import (
@@ -31,7 +31,6 @@ GRAVE = frozenset(
         "camera.no_signal",
         "camera.black",
         "camera.white",
-        "camera.view_changed",
         "camera.covered",
     }
 )
@@ -54,6 +53,7 @@ VERDICTS = {
     "camera.blurred": Verdict.WARN,
     "camera.view_changed": Verdict.FAIL,
     "camera.covered": Verdict.FAIL,
+    "camera.obstructed": Verdict.WARN,
     "camera.frozen": Verdict.FAIL,
     "camera.shaking": Verdict.WARN,
     "camera.low_fps": Verdict.WARN,
@@ -85,7 +85,8 @@ class CameraWatch:
         self._channel_at: float | None = None
         self._offline_since: float | None = None
         self._stream_mark = Mark(policy.raise_after, 1)
-        self._picture_marks = Marks(policy.raise_after, policy.clear_after)
+        slow = {VIEW: policy.view_checks, **dict.fromkeys(PASSING, policy.slow_checks)}
+        self._picture_marks = Marks(policy.raise_after, policy.clear_after, slow)
         self._fps_mark = Mark(policy.raise_after, policy.clear_after)
         self._codec_mark = Mark(policy.raise_after, policy.clear_after)
         self._size_mark = Mark(policy.raise_after, policy.clear_after)
@@ -109,8 +110,15 @@ class CameraWatch:
 
     @property
     def in_question(self) -> bool:
-        """Tell whether it is suspected of a fault that is worth a second look at once."""
-        return any(cause.params["fault"] in GRAVE for cause in self._picture_marks.pending)
+        """Tell whether it is suspected of a fault that is worth a second look at once.
+
+        Of another view only where next to nothing of the old one is left: lorries drive on.
+        """
+        suspected = {cause.params["fault"] for cause in self._picture_marks.pending}
+        kept = Unknown(reason=Reason.NOT_YET) if self._picture is None else self._picture.kept_ratio
+        nothing_left = not isinstance(kept, Unknown) and kept < self._policy.kept_ratio / 2
+        turned = "camera.view_changed" in suspected and nothing_left
+        return turned or bool(suspected & GRAVE)
 
     @property
     def faulty(self) -> bool:

@@ -8,6 +8,11 @@ from drivers.readings import PictureReading, Unknown
 
 # What a picture shows of light: at most one of these at a time.
 LIGHT = "light"
+# What a camera looks at: another view, or a lens that is covered.
+VIEW = "view"
+OBSTRUCTED, BLUR, CAST = "obstructed", "blur", "cast"
+# These come with lorries, fog and dawn, and mostly go again.
+PASSING = (OBSTRUCTED, BLUR, CAST)
 
 
 def picture_causes(
@@ -29,7 +34,7 @@ def picture_causes(
     if _above(picture.impulse_ratio, policy.snow_ratio):
         found["snow"] = _cause("camera.snow", ratio=picture.impulse_ratio)
     if _is_pink(picture, policy):
-        found["cast"] = _cause("camera.colour_cast", levels=picture.cast_levels)
+        found[CAST] = _cause("camera.colour_cast", levels=picture.cast_levels)
     if ptz:
         return found
     if _above(picture.shake_pixels, policy.shake_pixels):
@@ -57,7 +62,7 @@ def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[st
     if living and not isinstance(still, Unknown) and still <= policy.still_levels:
         found["frozen"] = Cause(code="camera.frozen")
     if _above(picture.covered_ratio, policy.covered_ratio):
-        return {**found, "view": _cause("camera.covered", ratio=picture.covered_ratio)}
+        return {**found, VIEW: _cause("camera.covered", ratio=picture.covered_ratio)}
     # Bands tear the view apart; a gate has bars, so a pattern counts only where it was not before.
     if _above(picture.band_ratio, policy.band_ratio) and _above(picture.band_growth, policy.growth):
         return {**found, "bands": _cause("camera.bands", ratio=picture.band_ratio)}
@@ -65,14 +70,18 @@ def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[st
         return found
     most = _view_limit(picture, policy)
     if most is not None and _above(picture.view_change, most):
-        return {**found, "view": _view_cause(picture, policy)}
+        if _above(picture.kept_ratio, policy.kept_ratio):
+            # The camera looks where it did: a lorry, or a banner, stands in front of the rest.
+            hidden = 1.0 if isinstance(picture.kept_ratio, Unknown) else 1 - picture.kept_ratio
+            return {**found, OBSTRUCTED: _cause("camera.obstructed", ratio=hidden)}
+        return {**found, VIEW: _view_cause(picture, policy)}
     striped = _above(picture.stripe_ratio, policy.stripe_ratio)
     if striped and _above(picture.stripe_growth, policy.growth):
         found["stripes"] = _cause("camera.stripes", ratio=picture.stripe_ratio)
     if _below(picture.steepness_ratio, policy.blur_ratio):
-        found["blur"] = _cause("camera.blurred", ratio=picture.steepness_ratio)
+        found[BLUR] = _cause("camera.blurred", ratio=picture.steepness_ratio)
     if _above(picture.cast_shift_levels, policy.cast_shift_levels):
-        found["cast"] = _cause("camera.colour_cast", levels=picture.cast_shift_levels)
+        found[CAST] = _cause("camera.colour_cast", levels=picture.cast_shift_levels)
     return found
 
 

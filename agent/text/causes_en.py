@@ -205,6 +205,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.blurred": "the picture is less sharp than it was (edges at {ratio}): clean the lens, check focus and condensation",
     "camera.view_changed": "the camera shows another view than it did: turn it back, or accept the new view with campus-agent camera accept",
     "camera.covered": "the lens is covered ({ratio} of the view): uncover it",
+    "camera.obstructed": "something stands in front of the camera ({ratio} of the view): clear it, or accept the new view with campus-agent camera accept",
     "camera.frozen": "the picture stands still: restart the camera",
     "camera.shaking": "the camera shakes (by {pixels} pixels): fasten its bracket",
     "camera.smaller": "the picture is {size}, it was {usual}: check the stream's settings, or accept it with campus-agent camera accept",

@@ -205,6 +205,7 @@ SENTENCES: Mapping[str, str] = {
     "camera.blurred": "画面不如以前清晰（边缘为以前的 {ratio}）：请清洁镜头，检查对焦和结露",
     "camera.view_changed": "摄像机画面与以前不同：请转回原位；若是有意调整，用 campus-agent camera accept 接受新画面",
     "camera.covered": "镜头被遮挡（占画面 {ratio}）：请清除遮挡",
+    "camera.obstructed": "画面有物体遮挡（占 {ratio}）：请移开；若是有意设置，用 campus-agent camera accept 接受",
     "camera.frozen": "画面静止不动：请重启摄像机",
     "camera.shaking": "摄像机抖动（{pixels} 像素）：请紧固支架",
     "camera.smaller": "画面尺寸为 {size}，以前为 {usual}：请检查码流设置；若是有意调整，用 campus-agent camera accept 接受",

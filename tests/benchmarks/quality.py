@@ -27,6 +27,7 @@ from drivers.stream_target import ReferenceTask, StreamTarget
 from simulators.scene_light import Hour, at_hour
 from simulators.scenes import SCENES, Draw, Picture
 from simulators.video import encode
+from tests.benchmarks import false_alarms
 from tests.benchmarks.figures import Figures
 
 WIDTH, HEIGHT = 640, 360
@@ -221,6 +222,7 @@ def main() -> None:
         real = [one for one in found if one.real]
         if real:
             measure(real, Figures("quality-real"))
+    false_alarms.main()
 
 
 def measure(found: Sequence[Place], figures: Figures) -> None:

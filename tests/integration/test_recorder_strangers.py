@@ -107,6 +107,8 @@ def test_onvif_zeep_async_finds_the_streams(onvif: OnvifSimulator) -> None:
                 await media.GetStreamUri({"StreamSetup": over, "ProfileToken": one.token})
                 for one in profiles
             ]
+            shown = await media.GetSnapshotUri({"ProfileToken": profiles[0].token})
+            assert shown.Uri.endswith("/snap/1?proto=onvif")
         finally:
             await camera.close()
         return sources, [one.Uri for one in said]

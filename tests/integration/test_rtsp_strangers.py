@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -87,7 +90,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def serving(codec: str, clip: Path) -> Iterator[str]:
+def serving(codec: str, clip: Path, then: signal.Signals | None = None) -> Iterator[str]:
+    """Serve; with `then`, send the server that signal while it is being watched."""
     server = subprocess.Popen(
         [
             *(SYSTEM_PYTHON, str(SERVER), "--port", "0", "--file", str(clip), "--codec", codec),
@@ -101,7 +105,10 @@ def serving(codec: str, clip: Path) -> Iterator[str]:
             assert server.stdout is not None
             words = server.stdout.readline().split()
             assert words[:1] == ["ready"]
+            timer = threading.Timer(2.5, server.send_signal, [then or signal.SIGCONT])
+            timer.start()
             yield f"rtsp://127.0.0.1:{words[1]}/camera"
+            timer.cancel()
         finally:
             server.kill()
 
@@ -153,3 +160,20 @@ def test_our_probe_understands_gstreamers_refusals(clips: dict[str, Path]) -> No
         missing = probe_stream(target(elsewhere, "gatehouse"), SystemClock()).reading
     assert wrong.fault == "unauthorized", wrong.detail
     assert missing.fault == "not_found", missing.detail
+
+
+@pytest.mark.parametrize(
+    ("sent", "fault"), [(signal.SIGSTOP, "stalled"), (signal.SIGKILL, "ended_early")]
+)
+def test_our_probe_tells_a_server_that_hangs_from_one_that_dies(
+    clips: dict[str, Path], sent: signal.Signals, fault: str
+) -> None:
+    with serving("h264", clips["h264"], sent) as url:
+        aim = target(url, "gatehouse").model_copy(
+            update={"window_seconds": 6.0, "read_seconds": 1.0}
+        )
+        began = monotonic()
+        reading = probe_stream(aim, SystemClock()).reading
+        took = monotonic() - began
+    assert (reading.layer, reading.fault) == ("first_key_frame", fault), reading.detail
+    assert took < aim.bound_seconds

@@ -21,6 +21,8 @@ learned_hours = 0
 learn_minutes = 0.01
 still_ratio = 0
 settle_minutes = 0
+view_checks = 1
+slow_checks = 1
 """
 
 

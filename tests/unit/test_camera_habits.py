@@ -172,3 +172,28 @@ def test_a_camera_the_recorder_still_shows_is_a_warning_and_says_so(site: Site) 
     site.monitor.observe(opinion(luma_p98=200), site.now)
     site.check()
     assert site.check(dead) == ["camera.silent"]
+
+
+def test_what_comes_and_goes_by_itself_is_a_fault_after_an_hour(site: Site) -> None:
+    site.check()
+    hidden: dict[str, Any] = {"view_change": 0.9, "kept_ratio": 0.5, "structured_ratio": 0.7}
+    for number in range(1, POLICY.slow_checks):
+        assert site.check(**hidden) == ["camera.obstructed"], number
+        assert site.board.faulty == frozenset()
+    assert site.board.in_question == frozenset()  # nobody looks twice at a lorry
+    site.check(**hidden)
+    assert site.board.faulty == {"yard"}
+
+
+def test_another_view_is_looked_at_again_at_once_where_nothing_is_left_of_the_old(
+    site: Site,
+) -> None:
+    nobody, yard = frozenset[str](), frozenset({"yard"})
+    site.check()
+    site.check(view_change=0.9, kept_ratio=0.3, structured_ratio=0.7)
+    assert site.board.in_question == nobody
+    for _ in range(POLICY.view_checks - 2):
+        site.check(view_change=0.9, kept_ratio=0.05, structured_ratio=0.7)
+        assert (site.board.in_question, site.board.faulty) == (yard, nobody)
+    site.check(view_change=0.9, kept_ratio=0.05, structured_ratio=0.7)
+    assert (site.board.in_question, site.board.faulty) == (nobody, yard)

@@ -66,6 +66,8 @@ def codes(**changes: object) -> set[str]:
         ({"view_change": 1.0, "view_usual": 0.8}, set()),  # a camera that turns by itself
         ({"view_change": 0.9, "steepness_ratio": 0.5, "cast_shift_levels": 9}, {"view_changed"}),
         ({"view_change": 0.9, "structured_ratio": 0.05}, set()),
+        ({"view_change": 0.9, "kept_ratio": 0.1}, {"view_changed"}),
+        ({"view_change": 0.9, "kept_ratio": 0.5}, {"obstructed"}),  # a lorry
         ({"covered_ratio": 0.9}, {"covered"}),
         ({"covered_ratio": 0.9, "structured_ratio": 0.02, "view_change": 1.0}, {"covered"}),
         ({"covered_ratio": 0.5, "structured_ratio": 0.2, "view_change": 1.0}, {"covered"}),
