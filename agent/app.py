@@ -42,6 +42,7 @@ from agent.self_report import SelfReport
 from agent.settings import SiteSettings
 from agent.settings_source import Loaded, SettingsSource
 from agent.states import StateBoard
+from agent.store import patrol_record
 from agent.store.alarms import AlarmStore
 from agent.store.checkpoints import Checkpoints
 from agent.store.database import MAX_BYTES, Database
@@ -98,7 +99,8 @@ class App:
         alarms = self._database(folder / "alarms.db", ALARM_FORMATS)
         self._alarm_store = AlarmStore(alarms, cap_bytes=site.state.outbox_max_bytes)
         events = self._database(folder / "events.db", EVENT_FORMATS)
-        self._events = Outbox(events, "event", cap_bytes=site.state.outbox_max_bytes)
+        cap = site.state.outbox_max_bytes
+        self._events = Outbox(events, "event", cap_bytes=cap, beside=patrol_record.add)
         self._outboxes = outboxes = (self._alarm_store.outbox, self._events)
         topics = Topics(site.site.county, site.site.id)
         self._composer = Composer(topics, clock, partial(clock_quality, clock))
@@ -123,7 +125,7 @@ class App:
             self._status,
             last_good=str(loaded.last_good or ""),
         )
-        self._report.can_be_acknowledged = _can_be_acknowledged(site)
+        self._report.can_be_acknowledged = site.can_be_acknowledged
         self._supervision = Supervision(
             self.liveness,
             clock,
@@ -301,7 +303,7 @@ class App:
         self._problems[:] = [*self._equipment.problems, *login_problems]
         self._site, self._left_out = site, frozenset()
         self._report.last_good = ""
-        self._report.can_be_acknowledged = _can_be_acknowledged(site)
+        self._report.can_be_acknowledged = site.can_be_acknowledged
         self._status.inventory = inventory(site)
         self._status.certificate.change(login.tls if login else None)
         self._publisher.change(
@@ -392,7 +394,3 @@ def _all(*calls: Callable[[], None]) -> None:
 def _signs(site: SiteSettings) -> Signs:
     outputs = tuple(one for module in site.alarm_module for one in module.guard_outputs)
     return Signs(site.guard, outputs, bool(site.county_key))
-
-
-def _can_be_acknowledged(site: SiteSettings) -> bool:
-    return bool(site.county_key) or not site.configured("alarm")

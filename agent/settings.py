@@ -273,6 +273,11 @@ class SiteSettings(DeviceSettings):
         return duty == "patrol" and bool(self.nfc_reader) and bool(self.checkpoint)
 
     @property
+    def can_be_acknowledged(self) -> bool:
+        """Tell whether an incident could be acknowledged by the county, if there ever is one."""
+        return bool(self.county_key) or not self.configured("alarm")
+
+    @property
     def panic_buttons(self) -> tuple[Button, ...]:
         """Every panic button the file names, whatever it hangs on."""
         wired = (button for module in self.alarm_module for button in module.button)

@@ -15,7 +15,7 @@ from agent.monitors import Instant, Monitor
 from agent.monitors.inspection import Inspection, merged
 from agent.published import FACT, Published
 from agent.states import StateBoard
-from agent.store import inspections, journal
+from agent.store import inspections, journal, patrol_record
 from agent.store.outbox import Lane, Outbox, Row
 from agent.store.room import Drops
 from drivers.base import Clock
@@ -115,6 +115,7 @@ class WatchLane:
             self._outbox.prune(now.wall.timestamp())
             journal.prune(self._outbox.database, now.wall.timestamp())
             inspections.prune(self._outbox.database, now.wall.timestamp())
+            patrol_record.prune(self._outbox.database, now.wall.timestamp())
         if self._outbox.drops_untold and self._time_to_tell(now.monotonic):
             self._drops_late = None
             self._outbox.take_drops().add_done_callback(self._tell_drops)

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from agent import __version__
 
 # Each is a module of this package with `main(argv) -> int`; `run` must not pay for the others.
-COMMANDS = ("run", "config", "watch", "status", "alarm", "recorder", "camera", "reload", "county")
+COMMANDS = (
+    "run",
+    "config",
+    "watch",
+    "status",
+    "alarm",
+    "recorder",
+    "camera",
+    "patrol",
+    "reload",
+    "county",
+)
 WRONG = 2
 INTERRUPTED = 130  # as a shell reports SIGINT
 

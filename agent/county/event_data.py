@@ -127,6 +127,20 @@ class TourEventData(EventData):
     missed_checkpoints: tuple[str, ...] = ()
 
 
+class PatrolDayEventData(EventData):
+    """A duty day is over: what it came to. A later one of the same day takes its place."""
+
+    kind = "patrol-day"
+    what: Literal["met", "missed", "not_observed"]
+    duty_day: date
+    tours_done: int
+    tours_min_per_day: int
+    blind_minutes: int = Field(
+        description="for how long not every reader was watched; with `not_observed`: too long to "
+        "say that tours were missed"
+    )
+
+
 class CameraEventData(EventData):
     """A camera's verdict changed; all causes that now hold. Many at once are one event."""
 
@@ -198,6 +212,7 @@ EVENTS: tuple[type[EventData], ...] = (
     DeviceEventData,
     ScanEventData,
     TourEventData,
+    PatrolDayEventData,
     CameraEventData,
     RecordingEventData,
     AuditEventData,

@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agent.county.contract import Event, State
-from agent.county.event_data import ScanEventData, TourEventData
+from agent.county.event_data import PatrolDayEventData, ScanEventData, TourEventData
 from agent.county.state_data import PatrolState
 from agent.findings import Cause, Finding, Verdict, worst
 from agent.monitors import Instant
@@ -20,6 +20,8 @@ from drivers.readings import Reading, ScanReading
 SITE = "site"
 # A guard who hears no beep tries again: shorter gaps, as of a restart, hide no tour.
 BLIND_TOLERANCE_SECONDS = 300
+# Days that ended while nothing ran are told when it runs again, so many at most.
+DAYS_TOLD_LATE = 7
 
 
 class PatrolMonitor:
@@ -41,6 +43,7 @@ class PatrolMonitor:
         self._readers = ReaderWatch(readers, self._calendar)
         self._book = TourBook(checkpoints, policy, self._calendar)
         self._last_scan_at: datetime | None = None
+        self._closed: date | None = None
 
     def restore_since(self, now: Instant) -> datetime:
         """Return from when on `restore` needs the journalled scans.
@@ -63,12 +66,13 @@ class PatrolMonitor:
         if watched is None:
             return
         self._readers.restore(watched)
+        self._closed = watched.closed
         # A tour that ran out before the last run ended has been announced by it.
         self._book.expire(now.monotonic - max(0.0, (now.wall - watched.until).total_seconds()))
 
     def watched_time(self, now: Instant) -> WatchedTime:
         """Return what to keep on disk, every minute or so, for the next run's `restore`."""
-        return self._readers.watched_time(now)
+        return self._readers.watched_time(now).model_copy(update={"closed": self._closed})
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reading of a reader; return what just happened."""
@@ -83,7 +87,44 @@ class PatrolMonitor:
         """End a tour whose time is over; notice silent readers."""
         expired = self._book.expire(now.monotonic)
         events = [] if expired is None else [self._tour_event("incomplete", expired, now.wall)]
-        return [*events, *self._readers.tick(now)]
+        return [*events, *self._close_days(now), *self._readers.tick(now)]
+
+    def _close_days(self, now: Instant) -> Sequence[Event]:
+        """Tell what each duty day came to that has ended; one that is still walked is waited for.
+
+        A site whose clock was set back has told its last day already.
+        """
+        last = self._calendar.day_of(now.wall) - ONE_DAY
+        if not self._readers or not self._book.mandatory:
+            return ()
+        if self._closed is None or self._closed > last:
+            self._closed = last
+        self._closed = max(self._closed, last - DAYS_TOLD_LATE * ONE_DAY)
+        events = []
+        while self._closed < last:
+            day = self._closed + ONE_DAY
+            tour = self._book.open_tour
+            if tour is not None and tour.duty_day == day:
+                break
+            events.append(Event(subject=SITE, time=now.wall, data=self._day(day)))
+            self._closed = day
+        return events
+
+    def _day(self, day: date) -> PatrolDayEventData:
+        done, required = self._book.completed(day), self._policy.tours_min_per_day
+        blind = self._readers.blind_seconds(day)
+        what: Literal["met", "missed", "not_observed"] = "missed"
+        if done >= required:
+            what = "met"
+        elif blind > BLIND_TOLERANCE_SECONDS:
+            what = "not_observed"
+        return PatrolDayEventData(
+            what=what,
+            duty_day=day,
+            tours_done=done,
+            tours_min_per_day=required,
+            blind_minutes=math.ceil(blind / 60),
+        )
 
     def states(self, now: Instant) -> Sequence[State]:
         """Return the state of each reader and of the duty day."""
@@ -166,18 +207,16 @@ class PatrolMonitor:
         yield Verdict.WARN, Cause(code="patrol.tours_due", params=params)
 
     def _judge_yesterday(self, day: date) -> Iterable[tuple[Verdict, Cause]]:
-        done, required = self._book.completed(day), self._policy.tours_min_per_day
-        tour = self._book.open_tour
-        if done >= required or (tour is not None and tour.duty_day == day):
+        over, tour = self._day(day), self._book.open_tour
+        if over.what == "met" or (tour is not None and tour.duty_day == day):
             return
         params: dict[str, str | int | float] = {
             "duty_day": day.isoformat(),
-            "done": done,
-            "required": required,
+            "done": over.tours_done,
+            "required": over.tours_min_per_day,
         }
-        blind = self._readers.blind_seconds(day)
-        if blind > BLIND_TOLERANCE_SECONDS:
-            params["blind_minutes"] = math.ceil(blind / 60)
+        if over.what == "not_observed":
+            params["blind_minutes"] = over.blind_minutes
             yield Verdict.UNKNOWN, Cause(code="patrol.not_observed", params=params)
         else:
             yield Verdict.FAIL, Cause(code="patrol.tours_missed", params=params)

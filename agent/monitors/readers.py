@@ -26,6 +26,7 @@ class WatchedTime(Frozen):
 
     seconds: Mapping[date, float] = Field(description="per duty day, all readers at once")
     until: AwareDatetime
+    closed: date | None = Field(default=None, description="the last duty day that was told as over")
 
 
 @dataclass

@@ -84,8 +84,17 @@ _TO_SEND = (
 class Outbox:
     """The events of one stream in one database. Called on any thread; nothing here blocks."""
 
-    def __init__(self, database: Database, stream: str, *, cap_bytes: int = CAP_BYTES) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stream: str,
+        *,
+        cap_bytes: int = CAP_BYTES,
+        beside: Callable[[sqlite3.Connection, Sequence["Row"]], None] = lambda _db, _rows: None,
+    ) -> None:
+        """`beside` stores what else is made of rows, in their commit; it may see a row twice."""
         self.database = database
+        self._beside = beside
         self._cap_bytes = cap_bytes
         self._taken_bytes = 0
         self.numbers = Numbers(stream)
@@ -249,6 +258,7 @@ class Outbox:
                 forgotten.extend(self._forgotten)
                 self._forgotten = []
             db.executemany(_INSERT, [_values(row) for row in rows])
+            self._beside(db, rows)
             db.executemany(
                 "UPDATE message SET acked_at=coalesce(?, acked_at), refused=?, replay=0 WHERE id=?",
                 [(*how, row_id) for row_id, how in ended.items()],

@@ -4,13 +4,23 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.findings import Cause
-from agent.text import causes_en, causes_zh, en, online_en, online_zh, zh
+from agent.text import causes_en, causes_zh, en, online_en, online_zh, patrol_en, patrol_zh, zh
 
 Language = Literal["zh", "en"]
 
 SENTENCES: dict[str, Mapping[str, str]] = {
-    "zh": {**zh.SENTENCES, **causes_zh.SENTENCES, **online_zh.SENTENCES},
-    "en": {**en.SENTENCES, **causes_en.SENTENCES, **online_en.SENTENCES},
+    "zh": {
+        **zh.SENTENCES,
+        **causes_zh.SENTENCES,
+        **online_zh.SENTENCES,
+        **patrol_zh.SENTENCES,
+    },
+    "en": {
+        **en.SENTENCES,
+        **causes_en.SENTENCES,
+        **online_en.SENTENCES,
+        **patrol_en.SENTENCES,
+    },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
 # Parameters whose values are words of the product; ids, names and versions stay as they are.

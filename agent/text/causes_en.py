@@ -193,7 +193,7 @@ SENTENCES: Mapping[str, str] = {
     # ---- cameras
     "camera.black": "the picture is black: check lens cap, supply and lamps",
     "camera.white": "the picture is white: check exposure and direct light",
-    "camera.no_signal": "a no-signal picture: check the camera and its cable",
+    "camera.no_signal": "a no-signal picture, or a covered lens: check the camera, its cable and its lens",
     "camera.dark": "the picture is too dark: check the lamps",
     "camera.bright": "the picture is too bright: check exposure and direct light",
     "camera.low_contrast": "the picture has too little contrast: check the lens for dew and dust",

@@ -193,7 +193,7 @@ SENTENCES: Mapping[str, str] = {
     # ---- cameras
     "camera.black": "画面全黑：请检查摄像机镜头盖、供电和补光",
     "camera.white": "画面全白：请检查曝光和强光直射",
-    "camera.no_signal": "无视频信号画面：请检查摄像机和网线",
+    "camera.no_signal": "无视频信号画面，或镜头被遮住：请检查摄像机、网线和镜头",
     "camera.dark": "画面过暗：请检查补光",
     "camera.bright": "画面过亮：请检查曝光和强光直射",
     "camera.low_contrast": "画面对比度过低：请检查镜头起雾、积灰",

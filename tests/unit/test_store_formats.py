@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory
-from agent.store import inspections, journal
+from agent.store import inspections, journal, patrol_record
 from agent.store.alarms import AlarmStore
 from agent.store.database import Database
 from agent.store.formats import ALARM_FORMATS, EVENT_FORMATS
@@ -162,3 +163,13 @@ def test_a_login_budget_that_a_newer_version_has_added_to_is_read(tmp_path: Path
     state = FileLoginBudget(path).load()
     assert state is not None
     assert (state.state, state.failures) == ("rejected", 2)
+
+
+def test_the_patrols_record_is_gone_on_with(tmp_path: Path) -> None:
+    path = laid_out(tmp_path, "events", 4)
+    box = Outbox(opened(path, EVENT_FORMATS), "event", beside=patrol_record.add)
+    box.start()
+    box.put([]).result(5)
+    box.stop()
+    with closing(sqlite3.connect(path)) as db:
+        assert patrol_record.verify(db)[:4] == (2, 1, patrol_record.seal(db), None)

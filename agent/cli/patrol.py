@@ -1,0 +1,175 @@
+"""`campus-agent patrol ...`: the report of a day or a month, and whether its record is whole."""
+
+import argparse
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from agent.monitors.tours import ONE_DAY, DutyCalendar
+from agent.patrol_report.days import DutyDay, duty_days
+from agent.patrol_report.page import page
+from agent.patrol_report.table import Site, as_csv, headline, sheets
+from agent.settings import SiteSettings
+from agent.site_file import load_site
+from agent.store import patrol_record
+from agent.text import Language, language, printable, sentence
+
+DEFAULT_CONFIG = Path("/etc/campus-agent/site.toml")
+WRONG, FOUND = 2, 1
+# What was told late of a day: a wand is read a week after at most.
+LATE = timedelta(days=8)
+
+
+class _MistakeError(Exception):
+    """One sentence for whoever asked."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Return 0 when all was well, 1 when the record is not whole, 2 for a mistake."""
+    options_of = argparse.ArgumentParser(prog="campus-agent patrol")
+    options_of.add_argument("action", choices=("report", "verify"))
+    options_of.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
+    options_of.add_argument("--day", type=date.fromisoformat)
+    options_of.add_argument("--month")
+    for form in ("csv", "xlsx", "html"):
+        options_of.add_argument(f"--{form}", type=Path)
+    options_of.add_argument("--lang", default=None)
+    options = options_of.parse_args(argv)
+    lang = language(os.environ, options.lang)
+    try:
+        site = _site(options.config, lang)
+        with _record_of(site, lang) as db:
+            if options.action == "verify":
+                return _verify(db, lang)
+            return _report(db, site, options, lang)
+    except _MistakeError as mistake:
+        print(printable(str(mistake)), file=sys.stderr)
+        return WRONG
+
+
+def _report(
+    db: sqlite3.Connection, site: SiteSettings, options: argparse.Namespace, lang: Language
+) -> int:
+    calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
+    now = datetime.now(UTC)
+    asked = _days(options, calendar.day_of(now), lang)
+    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
+    days = duty_days(
+        patrol_record.between(db, since.timestamp(), until.timestamp()),
+        asked,
+        calendar,
+        readers=frozenset(reader.id for reader in site.nfc_reader),
+        required=site.patrol.tours_min_per_day,
+        now=now,
+    )
+    about = Site(
+        name=site.site.name,
+        zone=site.site.zone,
+        checkpoints={point.id: point.name for point in site.checkpoint},
+        readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
+    )
+    seal = patrol_record.seal(db)
+    wrote = [_write(options, form, days, about, lang, seal) for form in ("csv", "xlsx", "html")]
+    if not any(wrote):
+        _show(days, about, lang)
+    return 0
+
+
+def _write(
+    options: argparse.Namespace,
+    form: str,
+    days: Sequence[DutyDay],
+    about: Site,
+    lang: Language,
+    seal: patrol_record.Seal,
+) -> bool:
+    place: Path | None = getattr(options, form)
+    if place is None:
+        return False
+    try:
+        if form == "csv":
+            place.write_text(as_csv(sheets(days, about, lang)), encoding="utf-8", newline="")
+        elif form == "html":
+            sealed = f"{seal.number} {seal.hash}"
+            made = page(days, about, lang, made_at=datetime.now(UTC), seal=sealed)
+            place.write_text(made, encoding="utf-8")
+        else:
+            from agent.patrol_report.workbook import write_workbook  # noqa: PLC0415 - for it alone
+
+            write_workbook(place, headline(days, lang), sheets(days, about, lang))
+    except OSError as error:
+        raise _MistakeError(
+            sentence(lang, "patrol_report.not_written", path=str(place), why=error.strerror or "")
+        ) from error
+    print(printable(sentence(lang, "patrol_report.written", path=str(place))))
+    return True
+
+
+def _show(days: Sequence[DutyDay], about: Site, lang: Language) -> None:
+    print(printable(headline(days, lang)))
+    for sheet in sheets(days, about, lang)[: 3 if len(days) == 1 else 1]:
+        print()
+        print(printable(sheet.title))
+        for row in (sheet.head, *sheet.rows):
+            print(printable("  ".join(str(cell) for cell in row).rstrip()))
+
+
+def _verify(db: sqlite3.Connection, lang: Language) -> int:
+    found = patrol_record.verify(db)
+    if found.wrong is not None:
+        code = f"patrol_record.{found.why}"
+        print(printable(sentence(lang, code, number=found.wrong)), file=sys.stderr)
+        return FOUND
+    print(
+        printable(
+            sentence(
+                lang,
+                "patrol_record.whole",
+                rows=found.rows,
+                first=found.first,
+                number=found.head.number,
+                seal=found.head.hash,
+            )
+        )
+    )
+    return 0
+
+
+def _days(options: argparse.Namespace, today: date, lang: Language) -> list[date]:
+    """Return the days that are asked for; without any, today."""
+    if options.month is None:
+        return [options.day or today]
+    try:
+        first = date.fromisoformat(f"{options.month}-01")
+    except ValueError:
+        raise _MistakeError(
+            sentence(lang, "patrol_report.bad_month", month=options.month)
+        ) from None
+    following = (first + timedelta(days=32)).replace(day=1)
+    last = min(following - ONE_DAY, max(today, first))
+    return [first + timedelta(days=at) for at in range((last - first).days + 1)]
+
+
+def _site(config: Path, lang: Language) -> SiteSettings:
+    site = load_site(config, lenient=True).site
+    if site is None:
+        raise _MistakeError(sentence(lang, "patrol_report.no_settings", path=str(config)))
+    return site
+
+
+@contextlib.contextmanager
+def _record_of(site: SiteSettings, lang: Language) -> Iterator[sqlite3.Connection]:
+    """Open the record to be read, whether the agent runs or not."""
+    place = site.state.directory / "events.db"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=5)
+        ) as db:
+            yield db
+    except sqlite3.Error as error:
+        said = sentence(lang, "patrol_record.unreadable", path=str(place), why=str(error))
+        raise _MistakeError(said) from error

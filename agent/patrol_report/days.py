@@ -1,0 +1,163 @@
+"""What the record says of duty days: tours, scans, readers that were away, and the verdict."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from agent.monitors.tours import ONE_DAY, DutyCalendar
+from agent.store.patrol_record import Record
+
+Word = Literal["met", "missed", "not_observed", "open", "no_record"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One tag held to a reader; `checkpoint` None: of none. `sure`: the machine knew the time."""
+
+    at: datetime
+    checkpoint: str | None
+    reader: str
+    tag: str
+    assurance: str
+    folded: bool
+    sure: bool
+
+
+@dataclass(frozen=True)
+class TourOf:
+    """One tour; `missed` are the mandatory checkpoints it left out."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime
+    complete: bool
+    missed: tuple[str, ...]
+
+    @property
+    def minutes(self) -> float:
+        """Return how long it took."""
+        return (self.ended_at - self.started_at).total_seconds() / 60
+
+
+@dataclass(frozen=True)
+class Away:
+    """A reader that was not heard; `until` None: it had not come back when the record ends."""
+
+    reader: str
+    since: datetime
+    until: datetime | None
+
+
+@dataclass
+class DutyDay:
+    """One duty day as the record has it."""
+
+    day: date
+    start: datetime
+    end: datetime
+    required: int
+    word: Word = "no_record"
+    blind_minutes: int = 0
+    tours: list[TourOf] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
+    away: list[Away] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Return how many tours were completed."""
+        return sum(tour.complete for tour in self.tours)
+
+
+def duty_days(
+    records: Iterable[Record],
+    days: Sequence[date],
+    calendar: DutyCalendar,
+    *,
+    readers: frozenset[str],
+    required: int,
+    now: datetime,
+) -> list[DutyDay]:
+    """Return the days in order; `required` counts where the record does not say what was."""
+    found = {
+        day: DutyDay(day, calendar.start_of(day), calendar.start_of(day + ONE_DAY), required)
+        for day in days
+    }
+    lost: dict[str, datetime] = {}
+    away: list[Away] = []
+    said: set[date] = set()
+    for kind, at, told in _messages(records):
+        data = told["data"]
+        if kind == "tour" and (day := found.get(date.fromisoformat(data["duty_day"]))):
+            day.tours.append(_tour(data, at))
+        elif kind == "patrol-day" and (day := found.get(date.fromisoformat(data["duty_day"]))):
+            day.word, day.required = data["what"], data["tours_min_per_day"]
+            day.blind_minutes = data["blind_minutes"]
+            said.add(day.day)
+        elif kind == "scan" and (day := found.get(calendar.day_of(at))):
+            day.scans.append(_scan(data, at, sure=told.get("clock") != "unsync"))
+        elif kind == "device" and data["device"] in readers:
+            if data["what"] == "lost":
+                lost.setdefault(data["device"], at)
+            elif data["device"] in lost:
+                away.append(Away(data["device"], lost.pop(data["device"]), at))
+    away += [Away(reader, since, None) for reader, since in lost.items()]
+    for day in found.values():
+        day.tours.sort(key=lambda tour: tour.started_at)
+        day.scans.sort(key=lambda scan: scan.at)
+        day.away = [one for one in away if _overlaps(one, day)]
+        if day.day not in said:
+            day.word = _unsaid(day, now)
+    return list(found.values())
+
+
+def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
+    """Return a day's scans by checkpoint, repeats left out."""
+    found: dict[str | None, list[Scan]] = defaultdict(list)
+    for scan in day.scans:
+        if not scan.folded:
+            found[scan.checkpoint].append(scan)
+    return found
+
+
+def _unsaid(day: DutyDay, now: datetime) -> Word:
+    """Say what a day came to that was not told to be over."""
+    if day.done >= day.required:
+        return "met"
+    if day.start <= now < day.end:
+        return "open"
+    return "not_observed" if day.scans or day.tours else "no_record"
+
+
+def _messages(records: Iterable[Record]) -> Iterator[tuple[str, datetime, dict[str, Any]]]:
+    for record in records:
+        told: dict[str, Any] = json.loads(record.body)
+        yield record.kind, datetime.fromisoformat(told["time"]), told
+
+
+def _tour(data: dict[str, Any], at: datetime) -> TourOf:
+    return TourOf(
+        id=data["tour"],
+        started_at=datetime.fromisoformat(data["started_at"]),
+        ended_at=at,
+        complete=data["what"] == "completed",
+        missed=tuple(data["missed_checkpoints"]),
+    )
+
+
+def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
+    return Scan(
+        at=at,
+        checkpoint=data["checkpoint"],
+        reader=data["reader"],
+        tag=data["tag_id"],
+        assurance=data["assurance"],
+        folded=data["folded"],
+        sure=sure,
+    )
+
+
+def _overlaps(away: Away, day: DutyDay) -> bool:
+    return away.since < day.end and (away.until is None or away.until > day.start)

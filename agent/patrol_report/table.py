@@ -1,0 +1,140 @@
+"""The report as rows of words: what the screen, CSV and XLSX show alike."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from agent.patrol_report.days import DutyDay, by_checkpoint
+from agent.text import Language, sentence
+
+Cell = str | int | float
+CSV_HEAD = "﻿"  # Excel reads UTF-8 only with a byte order mark
+
+
+@dataclass(frozen=True)
+class Site:
+    """Whose report it is: names in the words of the settings, times in the site's zone."""
+
+    name: str
+    zone: ZoneInfo
+    checkpoints: Mapping[str, str]
+    readers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table with a title."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+def sheets(days: Sequence[DutyDay], site: Site, lang: Language) -> Sequence[Sheet]:
+    """Return the report as three tables: days, tours, scans."""
+    return (_days(days, lang), _tours(days, site, lang), _scans(days, site, lang))
+
+
+def headline(days: Sequence[DutyDay], lang: Language) -> str:
+    """Say in one sentence whether the duty was met."""
+    if len(days) == 1:
+        [day] = days
+        return sentence(
+            lang,
+            f"patrol_report.day_{day.word}",
+            day=day.day.isoformat(),
+            done=day.done,
+            required=day.required,
+            minutes=day.blind_minutes,
+        )
+    met = sum(day.word == "met" for day in days)
+    missed = sum(day.word == "missed" for day in days)
+    return sentence(
+        lang,
+        "patrol_report.days",
+        met=met,
+        missed=missed,
+        unknown=len(days) - met - missed,
+        days=len(days),
+    )
+
+
+def as_csv(found: Sequence[Sheet]) -> str:
+    """Return the tables one below the other."""
+    text = io.StringIO()
+    write = csv.writer(text)
+    for sheet in found:
+        write.writerows([[sheet.title], sheet.head, *map(_harmless, sheet.rows), []])
+    return CSV_HEAD + text.getvalue()
+
+
+def clock(at: datetime, site: Site, *, seconds: bool = False) -> str:
+    """Write a time as the site's clocks show it."""
+    return at.astimezone(site.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def _days(days: Sequence[DutyDay], lang: Language) -> Sheet:
+    rows: list[Sequence[Cell]] = [
+        (
+            day.day.isoformat(),
+            sentence(lang, f"patrol_report.word_{day.word}"),
+            day.done,
+            day.required,
+            len([scan for scan in day.scans if not scan.folded]),
+            day.blind_minutes,
+        )
+        for day in days
+    ]
+    return Sheet(_word(lang, "days_title"), _words(lang, "days_head"), rows)
+
+
+def _tours(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
+    rows: list[Sequence[Cell]] = [
+        (
+            day.day.isoformat(),
+            tour.id,
+            clock(tour.started_at, site),
+            clock(tour.ended_at, site),
+            round(tour.minutes),
+            _word(lang, "complete" if tour.complete else "incomplete"),
+            ", ".join(site.checkpoints.get(point, point) for point in tour.missed),
+        )
+        for day in days
+        for tour in day.tours
+    ]
+    return Sheet(_word(lang, "tours_title"), _words(lang, "tours_head"), rows)
+
+
+def _scans(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
+    rows: list[Sequence[Cell]] = [
+        (
+            day.day.isoformat(),
+            clock(scan.at, site, seconds=True),
+            _word(lang, "unknown_tag") if point is None else site.checkpoints.get(point, point),
+            scan.tag,
+            scan.assurance,
+            site.readers.get(scan.reader, scan.reader),
+            "" if scan.sure else _word(lang, "clock_unsure"),
+        )
+        for day in days
+        for point, scans in by_checkpoint(day).items()
+        for scan in scans
+    ]
+    rows.sort(key=lambda row: (row[0], row[1]))
+    return Sheet(_word(lang, "scans_title"), _words(lang, "scans_head"), rows)
+
+
+def _word(lang: Language, name: str) -> str:
+    return sentence(lang, f"patrol_report.{name}")
+
+
+def _words(lang: Language, name: str) -> Sequence[str]:
+    return [word.strip() for word in _word(lang, name).split("|")]
+
+
+def _harmless(row: Sequence[Cell]) -> Sequence[Cell]:
+    """Quote what a spreadsheet would take for a formula: tags come from strangers."""
+    return [f"'{cell}" if str(cell)[:1] in {"=", "+", "-", "@"} else cell for cell in row]
