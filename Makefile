@@ -3,6 +3,8 @@ BIN := .venv/bin
 DEBIAN_PACKAGES := curl systemd strace mosquitto mosquitto-clients mbpoll libmodbus5 libnfc-bin ffmpeg python3-gi \
   gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
+PAGE_PACKAGES := chromium fonts-noto-cjk libreoffice-calc
+
 SUBSCRIBER_PACKAGES := nodejs zabbix-agent2
 
 MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
@@ -43,6 +45,7 @@ deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(SUBSCRIBER_PACKAGES)
 	npm install --silent --ignore-scripts --no-audit --no-fund --prefix build/node-red node-red@4
 	$(PY) -m pip install --quiet --no-deps --target build/hikload hikload==1.1.4 xmler ffmpeg-python future
+	@sh tests/install-strangers.sh $(PAGE_PACKAGES)
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)

@@ -8,7 +8,7 @@ from agent.patrol_report.days import DutyDay, by_checkpoint
 from agent.patrol_report.table import Sheet, Site, clock, headline, sheets
 from agent.text import Language, sentence
 
-WIDTH, LEFT, TOP, ROW = 720, 130, 24, 22
+WIDTH, LEFT, RIGHT, TOP, ROW = 720, 130, 24, 24, 22
 _COLOURS = {"met": "#1a7f37", "missed": "#cf222e", "not_observed": "#9a6700"}
 _UNSAID = "#57606a"
 # More rows than these do not fit on the page with the picture.
@@ -16,13 +16,14 @@ TOURS_SHOWN, DAYS_SHOWN = 16, 31
 _STYLE = """
 @page { size: A4; margin: 14mm; }
 body { font: 10.5pt "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
-  color: #1f2328; margin: 0 auto; max-width: 182mm; }
+  color: #1f2328; margin: 4mm auto; max-width: 182mm; }
 h1 { font-size: 15pt; margin: 0 0 1mm; } .site { color: #57606a; }
 .verdict { border: 1.5pt solid; border-radius: 2mm; font-size: 12.5pt; margin: 4mm 0;
   padding: 3mm 4mm; }
 svg { width: 100%; } svg text { font-size: 9px; fill: #57606a; }
 table { border-collapse: collapse; margin-top: 3mm; width: 100%; }
 th, td { border-bottom: .5pt solid #d0d7de; padding: 1mm 2mm; text-align: left; }
+table.dense { font-size: 8.5pt; line-height: 1.15; } .dense th, .dense td { padding: .25mm 2mm; }
 .sign { display: flex; gap: 10mm; margin-top: 12mm; }
 .sign div { border-top: .5pt solid #1f2328; flex: 1; padding-top: 1mm; }
 .seal { color: #57606a; font-size: 8pt; margin-top: 5mm; overflow-wrap: anywhere; }
@@ -38,7 +39,11 @@ def page(
     span = days[0].day.isoformat() + ("" if one else f" – {days[-1].day.isoformat()}")
     word = days[0].word if one else _worst(days)
     day_sheet, tour_sheet, _ = sheets(days, site, lang)
-    table = _table(tour_sheet, TOURS_SHOWN, lang) if one else _table(day_sheet, DAYS_SHOWN, lang)
+    table = (
+        _table(tour_sheet, TOURS_SHOWN, lang)
+        if one
+        else _table(day_sheet, DAYS_SHOWN, lang, "dense")
+    )
     picture = _day_picture(days[0], site, lang) if one else _month_picture(days, lang)
     made = made_at.astimezone(site.zone).strftime("%Y-%m-%d %H:%M")
     signs = "".join(
@@ -72,7 +77,7 @@ def _day_picture(day: DutyDay, site: Site, lang: Language) -> str:
 
     def x(at: datetime) -> float:
         share = (at - day.start).total_seconds() / seconds
-        return round(LEFT + (WIDTH - LEFT - 10) * min(1.0, max(0.0, share)), 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * min(1.0, max(0.0, share)), 1)
 
     drawn = []
     bottom = TOP + ROW * len(points)
@@ -85,7 +90,7 @@ def _day_picture(day: DutyDay, site: Site, lang: Language) -> str:
         drawn.append(_box(left, TOP, max(2, right - left), bottom - TOP, colour))
     hours = round(seconds / 3600)
     for hour in range(0, hours + 1, 3):
-        at = round(LEFT + (WIDTH - LEFT - 10) * hour / hours, 1)
+        at = round(LEFT + (WIDTH - LEFT - RIGHT) * hour / hours, 1)
         instant = day.start + (day.end - day.start) * (hour / hours)
         drawn.append(f'<path d="M{at} {TOP}V{bottom}" stroke="#d0d7de" stroke-width=".6"/>')
         drawn.append(
@@ -134,7 +139,7 @@ def _box(left: float, top: float, width: float, height: float, colour: str) -> s
     )
 
 
-def _table(sheet: Sheet, most: int, lang: Language) -> str:
+def _table(sheet: Sheet, most: int, lang: Language, style: str = "") -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in sheet.head)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
@@ -142,7 +147,7 @@ def _table(sheet: Sheet, most: int, lang: Language) -> str:
     )
     left = len(sheet.rows) - most
     more = escape(sentence(lang, "patrol_report.more", count=left)) if left > 0 else ""
-    return f"<table><tr>{head}</tr>{rows}</table>{more}"
+    return f'<table class="{style}"><tr>{head}</tr>{rows}</table>{more}'
 
 
 def _short(name: str) -> str:

@@ -84,7 +84,7 @@ def _days(days: Sequence[DutyDay], lang: Language) -> Sheet:
             day.done,
             day.required,
             len([scan for scan in day.scans if not scan.folded]),
-            day.blind_minutes,
+            "—" if day.word in {"no_record", "open"} else day.blind_minutes,
         )
         for day in days
     ]

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import cv2
 import pytest
 
 from agent.clock import SystemClock
@@ -298,3 +299,58 @@ def test_today_is_open(tmp_path: Path) -> None:
     today = patrol(tmp_path, "report", "--lang", "en")
     assert today.returncode == 0, today.stderr
     assert "not over yet, 0 tours of 2 so far" in today.stdout
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("asked", [("--day", "2026-09-02"), ("--month", "2026-09")])
+def test_chromium_prints_one_page_with_chinese_glyphs(
+    asked: tuple[str, str], school: School, directory: Path
+) -> None:
+    del school
+    place, printed, shown = (directory / f"{asked[0]}.{form}" for form in ("html", "pdf", "png"))
+    done = patrol(directory, "report", *asked, "--html", str(place), "--lang", "zh")
+    assert done.returncode == 0, done.stderr
+    browse(f"--print-to-pdf={printed}", place)
+    browse(f"--screenshot={shown}", place)
+    assert len(re.findall(rb"/Type /Page\b", printed.read_bytes())) == 1
+    picture = cv2.imread(str(shown))
+    assert picture is not None
+    assert not (picture[:, -4:] < 128).any()  # nothing is cut off at the edge
+
+
+def browse(what: str, place: Path) -> None:
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    command = [*browser, "--window-size=800,1130", what, place.as_uri()]
+    subprocess.run(command, check=True, timeout=90, capture_output=True)
+
+
+@pytest.mark.deep
+def test_chinese_is_shown_in_glyphs_of_its_own(
+    school: School, directory: Path, tmp_path: Path
+) -> None:
+    """Glyphs that are missing are boxes, and boxes are all alike."""
+    del school
+    page = directory / "glyphs.html"
+    done = patrol(directory, "report", "--html", str(page), "--lang", "zh")
+    assert done.returncode == 0, done.stderr
+    [style] = re.findall(r"<style>(.*?)</style>", page.read_text(encoding="utf-8"), re.DOTALL)
+    seen = []
+    for number, sign in enumerate("巡更校长"):
+        one, shown = tmp_path / f"{number}.html", tmp_path / f"{number}.png"
+        one.write_text(f"<meta charset=utf-8><style>{style}</style><h1>{sign}</h1>", "utf-8")
+        browse(f"--screenshot={shown}", one)
+        seen.append(shown.read_bytes())
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.deep
+def test_libreoffice_reads_the_same_cells(school: School, directory: Path) -> None:
+    del school
+    place = directory / "office.xlsx"
+    done = patrol(directory, "report", "--day", "2026-09-02", "--xlsx", str(place), "--lang", "zh")
+    assert done.returncode == 0, done.stderr
+    convert = ["soffice", "--headless", "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76"]
+    subprocess.run([*convert, "--outdir", str(directory), str(place)], check=True, timeout=110)
+    rows = list(csv.reader(place.with_suffix(".csv").open(encoding="utf-8")))
+    assert rows[0][0] == "2026-09-02：达标，完成 2 次，要求 2 次"
+    assert rows[-1][:5] == ["2026-09-02", "达标", "2", "2", "6"]
