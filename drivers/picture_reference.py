@@ -38,7 +38,8 @@ _LEAST_BLOCKS = 8
 # Tiles of the shape map, 15 x 15 of its 160 x 90: one with less in it tells nothing.
 _TILE, _TILE_LEAST, _LEAST_TILES = 15, 0.02, 4
 _TILE_UNLIKE = 0.5
-LIGHT_RATIO = 0.25
+# Of a colour's strength, what light changes, and what goes with as much contrast as is lost.
+LIGHT_RATIO, FOG_SHARE = 0.25, 0.7
 _SIZES = (SHAPE[::-1], (COARSE[1] // COARSE_BLOCK, COARSE[0] // COARSE_BLOCK))
 _SCALARS = ("steepness", "a", "b", "stripes", "bands", "still", "view")
 
@@ -202,7 +203,7 @@ class References:
             )
         if away == 0:
             likeness = likeness._replace(
-                cast_shift_levels=_shift(look.tint, known),
+                cast_shift_levels=_shift(look.tint, known, _clearness(nearest, look)),
                 still_ratio=_known(known["still"]),
             )
         return likeness
@@ -289,10 +290,17 @@ def _ratio(value: float | None, known: float) -> float | None:
     return None if value is None or np.isnan(known) or known <= 0 else value / known
 
 
-def _shift(tint: tuple[float, float] | None, known: dict[str, float]) -> float | None:
+def _clearness(slot: Slot, look: Look) -> float:
+    """Return how much of the contrast is left: fog takes colour and edges away alike."""
+    return min(1.0, float(look.blocks.mean()) / max(1e-6, float(slot.blocks.mean())))
+
+
+def _shift(
+    tint: tuple[float, float] | None, known: dict[str, float], clearness: float
+) -> float | None:
     """Return how far a colour is from the learned one, less what other light makes of it.
 
-    Saturation goes with the light; hue does not.
+    Saturation goes with the light, and with fog; hue does not.
     """
     if tint is None or np.isnan(known["a"]):
         return None
@@ -302,4 +310,5 @@ def _shift(tint: tuple[float, float] | None, known: dict[str, float]) -> float |
         return float(np.hypot(a, b))
     along = (a * known["a"] + b * known["b"]) / length
     across = (a * known["b"] - b * known["a"]) / length
-    return float(np.hypot(across, max(0.0, abs(along) - LIGHT_RATIO * length)))
+    of_light = LIGHT_RATIO if along > 0 else LIGHT_RATIO + FOG_SHARE * (1 - clearness)
+    return float(np.hypot(across, max(0.0, abs(along) - of_light * length)))
