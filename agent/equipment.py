@@ -307,8 +307,10 @@ class Equipment:
         wanted: dict[str, tuple[object, Callable[[Monitor | None], Monitor]]] = {
             "host": (site.host, lambda _: HostMonitor(HOST, site.host)),
             "patrol": (
-                (readers, site.checkpoint, site.patrol),
-                lambda _: PatrolMonitor(readers, site.checkpoint, site.patrol, zone),
+                (readers, site.checkpoint, site.guard_card, site.patrol),
+                lambda _: PatrolMonitor(
+                    readers, site.checkpoint, site.patrol, zone, site.guard_card
+                ),
             ),
             "retention": (
                 (recorders, channels, site.retention),

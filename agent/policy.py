@@ -181,6 +181,28 @@ class PatrolPolicy(DeviceSettings):
     day_starts: time = time(0, 0)
     fold_seconds: float = Field(default=60, ge=0)
     max_duration_minutes: float = Field(default=120, gt=0)
+    min_gap_minutes: float = Field(
+        default=30,
+        ge=0,
+        description="from the end of one tour that counts to the begin of the next: five tours in "
+        "an hour are no five tours",
+    )
+    min_travel_seconds: float = Field(
+        default=0, ge=0, description="from one checkpoint to another; quicker nobody walks"
+    )
+    guard_minutes: float = Field(
+        default=15, ge=0, description="a guard card read so long before a tour says who walks it"
+    )
+
+
+class GuardCard(DeviceSettings):
+    """A card that says who walks; it opens no tour by itself."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    tag: str = Field(
+        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
+    )
 
 
 class Checkpoint(DeviceSettings):

@@ -12,6 +12,7 @@ from agent.policy import (
     AlarmEquipment,
     Button,
     Checkpoint,
+    GuardCard,
     GuardPolicy,
     HostPolicy,
     PatrolPolicy,
@@ -153,6 +154,14 @@ class SiteCheckpoint(Checkpoint):
     tag: Tag
 
 
+class SiteGuardCard(GuardCard):
+    """[[guard_card]]: only these are of the site's filed guards."""
+
+    id: Id
+    name: Text
+    tag: Tag
+
+
 class ExpectedStream(DeviceSettings):
     """What a channel's stream is set to; a probe that finds less says so."""
 
@@ -248,6 +257,7 @@ class SiteSettings(DeviceSettings):
     guard: GuardPolicy = GuardPolicy()
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
+    guard_card: tuple[SiteGuardCard, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()

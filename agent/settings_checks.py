@@ -12,13 +12,16 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "alarm": ("alarm_module", "alarm_loop", "alarm_receiver"),
     "recordings": ("recorder",),
     "pictures": ("recorder",),
-    "patrol": ("nfc_reader", "checkpoint", "patrol"),
+    "patrol": ("nfc_reader", "checkpoint", "guard_card", "patrol"),
     "police_link": (),
     "gate_manned": (),
 }
 
 DEVICES = frozenset(
-    {"alarm_module", "alarm_loop", "alarm_receiver", "nfc_reader", "checkpoint", "recorder"}
+    {
+        *("alarm_module", "alarm_loop", "alarm_receiver"),
+        *("nfc_reader", "checkpoint", "guard_card", "recorder"),
+    }
 )
 
 EMPTY = "config.empty"
@@ -66,13 +69,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
                 for number, channel in enumerate(recorder.channel)
             ),
         )
-    yield from _unique(
-        "config.tag_twice",
-        (
-            (checkpoint.tag, checkpoint.id, ("checkpoint", index, "tag"))
-            for index, checkpoint in enumerate(site.checkpoint)
-        ),
-    )
+    yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
     yield from _duties(site, present)
 
@@ -92,14 +89,25 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
         yield receiver.id, receiver.id, ("alarm_receiver", index, "id")
         for number, zone in enumerate(receiver.button):
             yield zone.id, zone.id, ("alarm_receiver", index, "button", number, "id")
-    for index, reader in enumerate(site.nfc_reader):
-        yield reader.id, reader.id, ("nfc_reader", index, "id")
-    for index, checkpoint in enumerate(site.checkpoint):
-        yield checkpoint.id, checkpoint.id, ("checkpoint", index, "id")
+    of_patrol = {
+        "nfc_reader": [reader.id for reader in site.nfc_reader],
+        "checkpoint": [checkpoint.id for checkpoint in site.checkpoint],
+        "guard_card": [card.id for card in site.guard_card],
+    }
+    for section, ids in of_patrol.items():
+        yield from ((one, one, (section, index, "id")) for index, one in enumerate(ids))
     for index, recorder in enumerate(site.recorder):
         yield recorder.id, recorder.id, ("recorder", index, "id")
         for number, channel in enumerate(recorder.channel):
             yield channel.id, channel.id, ("recorder", index, "channel", number, "id")
+
+
+def _tags(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    """A tag marks one checkpoint, or is one guard's card."""
+    for index, checkpoint in enumerate(site.checkpoint):
+        yield checkpoint.tag, checkpoint.id, ("checkpoint", index, "tag")
+    for index, card in enumerate(site.guard_card):
+        yield card.tag, card.id, ("guard_card", index, "tag")
 
 
 def _buses(site: SiteSettings) -> Iterator[Problem]:

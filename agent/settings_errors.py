@@ -164,6 +164,7 @@ def _header(home: tuple[str, ...]) -> str:
         "alarm_receiver",
         "nfc_reader",
         "checkpoint",
+        "guard_card",
         "recorder",
     )
     return f"[[{'.'.join(home)}]]" if many else f"[{home[0]}]"

@@ -22,6 +22,7 @@ _DEVICES = (
     "alarm_receiver",
     "nfc_reader",
     "checkpoint",
+    "guard_card",
     "recorder",
 )
 _PARTS = ("button", "contact", "output", "channel")

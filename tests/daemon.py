@@ -66,6 +66,7 @@ name = "Wall"
 tag = "nfca:04A1B2C3D4E580"
 [patrol]
 fold_seconds = {fold}
+min_gap_minutes = 0
 """
 
 

@@ -70,6 +70,7 @@ def _report(
         name=site.site.name,
         zone=site.site.zone,
         checkpoints={point.id: point.name for point in site.checkpoint},
+        guards={card.id: card.name for card in site.guard_card},
         readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
     )
     seal = patrol_record.seal(db)

@@ -113,6 +113,11 @@ class ScanEventData(EventData):
     tag_id: str
     assurance: Literal["uid", "cmac"]
     folded: bool = Field(default=False, description="repeat of the same tag within the fold time")
+    guard: str | None = Field(default=None, description="whose card it is, when it is a guard's")
+    too_fast: bool = Field(
+        default=False,
+        description="nobody walks so quickly from the checkpoint before: kept, and no visit",
+    )
 
 
 class TourEventData(EventData):
@@ -125,6 +130,10 @@ class TourEventData(EventData):
     number: int = Field(description="completed tours of the duty day so far, this one included")
     started_at: AwareDatetime
     missed_checkpoints: tuple[str, ...] = ()
+    guard: str | None = Field(default=None, description="who walked it; none: no card was read")
+    too_soon: bool = Field(
+        default=False, description="after the tour before it: completed, and it does not count"
+    )
 
 
 class PatrolDayEventData(EventData):

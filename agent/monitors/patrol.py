@@ -14,7 +14,7 @@ from agent.findings import Cause, Finding, Verdict, worst
 from agent.monitors import Instant
 from agent.monitors.readers import ReaderWatch, WatchedTime
 from agent.monitors.tours import ONE_DAY, DutyCalendar, Tour, TourBook
-from agent.policy import Checkpoint, PatrolPolicy
+from agent.policy import Checkpoint, GuardCard, PatrolPolicy
 from drivers.readings import Reading, ScanReading
 
 SITE = "site"
@@ -37,11 +37,12 @@ class PatrolMonitor:
         checkpoints: Sequence[Checkpoint],
         policy: PatrolPolicy,
         zone: ZoneInfo,
+        guards: Sequence[GuardCard] = (),
     ) -> None:
         self._policy = policy
         self._calendar = DutyCalendar(zone, policy.day_starts)
         self._readers = ReaderWatch(readers, self._calendar)
-        self._book = TourBook(checkpoints, policy, self._calendar)
+        self._book = TourBook(checkpoints, policy, self._calendar, guards)
         self._last_scan_at: datetime | None = None
         self._closed: date | None = None
 
@@ -156,6 +157,8 @@ class PatrolMonitor:
             tag_id=scan.tag_id,
             assurance=scan.assurance,
             folded=counted.folded,
+            guard=counted.guard,
+            too_fast=counted.too_fast,
         )
         events.append(Event(subject=scan.device_id, time=at.wall, data=data))
         if counted.completed is not None:
@@ -172,6 +175,8 @@ class PatrolMonitor:
             number=self._book.completed(tour.duty_day),
             started_at=tour.started.wall,
             missed_checkpoints=self._book.missed(tour),
+            guard=tour.guard,
+            too_soon=tour.too_soon,
         )
         return Event(subject=SITE, time=moment, data=data)
 

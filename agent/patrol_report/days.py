@@ -15,7 +15,10 @@ Word = Literal["met", "missed", "not_observed", "open", "no_record"]
 
 @dataclass(frozen=True)
 class Scan:
-    """One tag held to a reader; `checkpoint` None: of none. `sure`: the machine knew the time."""
+    """One tag held to a reader: a checkpoint's, a guard's card, or neither.
+
+    `sure`: the machine knew the time. `too_fast` after the checkpoint before, it was no visit.
+    """
 
     at: datetime
     checkpoint: str | None
@@ -24,17 +27,29 @@ class Scan:
     assurance: str
     folded: bool
     sure: bool
+    guard: str | None = None
+    too_fast: bool = False
 
 
 @dataclass(frozen=True)
 class TourOf:
-    """One tour; `missed` are the mandatory checkpoints it left out."""
+    """One tour; `missed` are the mandatory checkpoints it left out.
+
+    One that was `too_soon` after another does not count, however complete.
+    """
 
     id: str
     started_at: datetime
     ended_at: datetime
     complete: bool
     missed: tuple[str, ...]
+    guard: str | None = None
+    too_soon: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it is one of those the day needs."""
+        return self.complete and not self.too_soon
 
     @property
     def minutes(self) -> float:
@@ -67,8 +82,8 @@ class DutyDay:
 
     @property
     def done(self) -> int:
-        """Return how many tours were completed."""
-        return sum(tour.complete for tour in self.tours)
+        """Return how many tours were completed and count."""
+        return sum(tour.counts for tour in self.tours)
 
 
 def duty_days(
@@ -114,10 +129,10 @@ def duty_days(
 
 
 def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
-    """Return a day's scans by checkpoint, repeats left out."""
+    """Return a day's scans by checkpoint, repeats and guards' cards left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded:
+        if not scan.folded and scan.guard is None:
             found[scan.checkpoint].append(scan)
     return found
 
@@ -144,6 +159,8 @@ def _tour(data: dict[str, Any], at: datetime) -> TourOf:
         ended_at=at,
         complete=data["what"] == "completed",
         missed=tuple(data["missed_checkpoints"]),
+        guard=data.get("guard"),
+        too_soon=data.get("too_soon", False),
     )
 
 
@@ -156,6 +173,8 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         assurance=data["assurance"],
         folded=data["folded"],
         sure=sure,
+        guard=data.get("guard"),
+        too_fast=data.get("too_fast", False),
     )
 
 

@@ -86,7 +86,7 @@ def _day_picture(day: DutyDay, site: Site, lang: Language) -> str:
         drawn.append(_box(left, TOP, right - left, bottom - TOP, "#eaeef2"))
     for tour in day.tours:
         left, right = x(tour.started_at), x(tour.ended_at)
-        colour = "#c6efce" if tour.complete else "#ffd8b5"
+        colour = "#c6efce" if tour.counts else "#ffd8b5"
         drawn.append(_box(left, TOP, max(2, right - left), bottom - TOP, colour))
     hours = round(seconds / 3600)
     for hour in range(0, hours + 1, 3):

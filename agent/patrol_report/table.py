@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from agent.patrol_report.days import DutyDay, by_checkpoint
+from agent.patrol_report.days import DutyDay, Scan, TourOf
 from agent.text import Language, sentence
 
 Cell = str | int | float
@@ -22,6 +22,7 @@ class Site:
     zone: ZoneInfo
     checkpoints: Mapping[str, str]
     readers: Mapping[str, str]
+    guards: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,10 @@ def _tours(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
             clock(tour.started_at, site),
             clock(tour.ended_at, site),
             round(tour.minutes),
-            _word(lang, "complete" if tour.complete else "incomplete"),
+            _word(lang, "unassigned")
+            if tour.guard is None
+            else site.guards.get(tour.guard, tour.guard),
+            _outcome(tour, lang),
             ", ".join(site.checkpoints.get(point, point) for point in tour.missed),
         )
         for day in days
@@ -113,18 +117,37 @@ def _scans(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
         (
             day.day.isoformat(),
             clock(scan.at, site, seconds=True),
-            _word(lang, "unknown_tag") if point is None else site.checkpoints.get(point, point),
+            _place(scan, site, lang),
             scan.tag,
             scan.assurance,
             site.readers.get(scan.reader, scan.reader),
-            "" if scan.sure else _word(lang, "clock_unsure"),
+            _remark(scan, lang),
         )
         for day in days
-        for point, scans in by_checkpoint(day).items()
-        for scan in scans
+        for scan in day.scans
+        if not scan.folded
     ]
-    rows.sort(key=lambda row: (row[0], row[1]))
     return Sheet(_word(lang, "scans_title"), _words(lang, "scans_head"), rows)
+
+
+def _outcome(tour: TourOf, lang: Language) -> str:
+    if not tour.complete:
+        return _word(lang, "incomplete")
+    return _word(lang, "too_soon" if tour.too_soon else "complete")
+
+
+def _place(scan: Scan, site: Site, lang: Language) -> str:
+    if scan.guard is not None:
+        return _word(lang, "card_of") + site.guards.get(scan.guard, scan.guard)
+    if scan.checkpoint is None:
+        return _word(lang, "unknown_tag")
+    return site.checkpoints.get(scan.checkpoint, scan.checkpoint)
+
+
+def _remark(scan: Scan, lang: Language) -> str:
+    words = ["too_fast"] if scan.too_fast else []
+    words += [] if scan.sure else ["clock_unsure"]
+    return ", ".join(_word(lang, word) for word in words)
 
 
 def _word(lang: Language, name: str) -> str:

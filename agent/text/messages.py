@@ -26,7 +26,11 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
     what = data.get("what")
     if kind == "scan":
         what = "folded" if data.get("folded") else "checkpoint"
+        what = "too_fast" if data.get("too_fast") else what
         what = what if data.get("checkpoint") else "unknown_tag"
+        what = "guard" if data.get("guard") else what
+    elif kind == "tour" and data.get("too_soon"):
+        what = "too_soon"
     elif what == "press" and data.get("certainty") == "possible":
         what = "press_possible"
     elif kind == "camera" and data.get("cameras"):

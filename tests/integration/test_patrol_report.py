@@ -186,8 +186,8 @@ def test_the_tables_hold_what_was_told_and_no_more(school: School, directory: Pa
     assert {row[2] for row in scans} == {
         "北墙<b>&", "South wall", "'=Roof", "unknown tag",
     }  # fmt: skip
-    assert [row[5] for row in tours].count("complete") == sum(completed.values())
-    assert "South wall" in [row[6] for row in tours if row[5] == "incomplete"]
+    assert [row[6] for row in tours].count("complete") == sum(completed.values())
+    assert "South wall" in [row[7] for row in tours if row[6] == "incomplete"]
 
 
 def test_a_workbook_opens_and_holds_the_same_cells(school: School, directory: Path) -> None:

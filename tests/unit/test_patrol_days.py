@@ -5,6 +5,7 @@ from datetime import date
 from agent.county.event_data import PatrolDayEventData
 from agent.monitors.patrol import DAYS_TOLD_LATE
 from agent.monitors.readers import WatchedTime
+from agent.policy import GuardCard
 from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_school import HOUR, NORTH, SOUTH, School
 
@@ -91,3 +92,27 @@ def test_a_clock_that_jumps_years_does_not_tell_of_thousands_of_days(clock: Simu
     school.events.clear()
     school.live(24 * HOUR, step=20)
     assert [day for day, _, _ in told(school)] == [2]
+
+
+def test_five_tours_in_an_hour_are_no_five_tours(clock: SimulatedClock) -> None:
+    school = School(clock, tours=5, min_gap_minutes=30)
+    school.live(60)
+    for _ in range(5):
+        school.tour()
+    assert [tour.too_soon for tour in school.tours()] == [False, True, True, True, False]
+    assert [tour.number for tour in school.tours()] == [1, 1, 1, 1, 2]
+    assert school.patrol().tours_done == 2
+    assert "patrol.tours_due" in school.causes()
+
+
+def test_a_guards_card_says_who_walks(clock: SimulatedClock) -> None:
+    school = School(clock, guards=(GuardCard(id="w-12", name="Wang", tag="nfca:0A"),))
+    school.scan("nfca:0A")
+    school.live(300)
+    school.tour()
+    school.live(3600)
+    school.tour()
+    assert [tour.guard for tour in school.tours()] == ["w-12", None]
+    card, *points = school.scans()
+    assert (card.guard, card.checkpoint) == ("w-12", None)
+    assert {point.guard for point in points} == {None}
