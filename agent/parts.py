@@ -11,10 +11,15 @@ from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from drivers.alarm.modbus_bus import ModbusBus
 from drivers.alarm.modem_lines import ModemLinesDriver
 from drivers.alarm.surgard import SurgardDriver
-from drivers.base import Clock, Confirming, OutputDriver
+from drivers.base import Clock, Confirming, Driver, OutputDriver
 from drivers.host import HostDriver, HostSettings
+from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
 
+_READERS: Mapping[str, Callable[[NfcReader, Clock], Driver]] = {
+    "pn532": Pn532Driver,
+    "em4100": Em4100Driver,
+}
 HOST = "host"
 LOOP_SECONDS = 1.0
 RECEIVER_SECONDS = 0.5
@@ -119,7 +124,7 @@ def _receiver(receiver: Receiver, clock: Clock) -> Made:
 
 
 def _reader(reader: NfcReader, clock: Clock) -> Made:
-    driver = Pn532Driver(reader, clock)
+    driver = _READERS[reader.driver](reader, clock)
     return Made(
         DeviceThread(
             driver,

@@ -37,7 +37,7 @@ from agent.settings_types import (
 )
 from agent.store.outbox import CAP_BYTES
 from drivers.base import DeviceSettings
-from drivers.nfc.pn532 import Pn532Settings
+from drivers.nfc.settings import ReaderSettings
 from drivers.recorder.settings import RecorderSettings
 
 Duty = Literal["alarm", "recordings", "pictures", "patrol", "police_link", "gate_manned"]
@@ -137,12 +137,11 @@ class BrokerSettings(DeviceSettings):
         return tuple((host.strip("[]"), int(port)) for host, port in pairs)
 
 
-class NfcReader(Pn532Settings):
+class NfcReader(ReaderSettings):
     """[[nfc_reader]]: a reader that guards hold their card or tag to."""
 
     id: Id
     name: str = ""
-    driver: Literal["pn532"]
     port: Text
 
 

@@ -1,11 +1,8 @@
 """NFC reader with a PN532 chip on a serial port (HSU). Sections: PN532 user manual (UM0701)."""
 
 from collections.abc import Sequence
-from typing import Literal
 
-from pydantic import Field
-
-from drivers.base import Clock, DeviceSettings
+from drivers.base import Clock
 from drivers.errors import (
     DeviceTimeoutError,
     DriverError,
@@ -24,6 +21,7 @@ from drivers.nfc.pn532_frames import (
     shortened,
     targets,
 )
+from drivers.nfc.settings import ReaderSettings
 from drivers.readings import ReaderReading, Reading, ScanReading
 from drivers.serial_port import SerialPort
 
@@ -63,25 +61,13 @@ QUIET_SECONDS = 0.05
 CONTINUITY_SECONDS = 5.0
 
 
-class Pn532Settings(DeviceSettings):
-    """One reader. A card is gone after `gone_after_misses` polls in a row without it."""
-
-    id: str
-    name: str = ""
-    driver: Literal["pn532"]
-    port: str
-    baud: int = 115200
-    gone_after_misses: int = Field(default=3, ge=1)
-    poll_seconds: float = Field(default=0.2, gt=0)
-
-
 class Pn532Driver:
     """Reads who answers and which tags came into the field, once a presence."""
 
-    def __init__(self, settings: Pn532Settings, clock: Clock) -> None:
+    def __init__(self, settings: ReaderSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._port = SerialPort(settings.port, settings.baud, clock)
+        self._port = SerialPort(settings.port, settings.speed, clock)
         self._frames = FrameReader()
         self._ready = False
         self._holding = False

@@ -15,7 +15,8 @@ from statistics import quantiles
 from time import monotonic
 
 from agent.clock import SystemClock
-from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.settings import ReaderSettings
 from drivers.readings import ScanReading
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
@@ -30,7 +31,7 @@ def tap_to_reading(port: Path, taps: int, interval: float) -> list[float]:
     simulator.start()
     clock = SystemClock()
     driver = Pn532Driver(
-        Pn532Settings(id="bench", driver="pn532", port=str(port), baud=BAUD), clock
+        ReaderSettings(id="bench", driver="pn532", port=str(port), baud=BAUD), clock
     )
     read: dict[str, float] = {}
     arrived, stop = threading.Event(), threading.Event()

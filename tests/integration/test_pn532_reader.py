@@ -8,7 +8,8 @@ import pytest
 
 from agent.clock import SystemClock
 from drivers.errors import DriverError
-from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.settings import ReaderSettings
 from drivers.readings import ScanReading
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
@@ -23,7 +24,7 @@ class Gatehouse:
 
     def __init__(self, port: Path) -> None:
         self._clock = SystemClock()
-        settings = Pn532Settings(id="gate", driver="pn532", port=str(port))
+        settings = ReaderSettings(id="gate", driver="pn532", port=str(port))
         self._driver = Pn532Driver(settings, self._clock)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -10,7 +10,8 @@ import nfc.clf.transport
 import pytest
 
 from agent.clock import SystemClock
-from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.settings import ReaderSettings
 from drivers.readings import ScanReading
 from simulators.pn532 import Pn532Simulator
 from simulators.truth import Truth
@@ -99,7 +100,7 @@ def test_our_driver_takes_over_a_chip_that_nfcpy_left_asleep(
     nfc.clf.pn532.init(nfc.clf.transport.TTY(str(port))).close()
     reader.present(SEVEN_BYTES, iso14443_4=True)
     clock = SystemClock()
-    driver = Pn532Driver(Pn532Settings(id="gate", driver="pn532", port=str(port)), clock)
+    driver = Pn532Driver(ReaderSettings(id="gate", driver="pn532", port=str(port)), clock)
     driver.open()
     scans = [
         reading.tag_id

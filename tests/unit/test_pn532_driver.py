@@ -14,7 +14,8 @@ from drivers.errors import (
     ProtocolError,
     UnsupportedDeviceError,
 )
-from drivers.nfc.pn532 import Pn532Driver, Pn532Settings
+from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.settings import ReaderSettings
 from drivers.readings import ReaderReading, ScanReading
 
 ACK = bytes.fromhex("0000ff00ff00")
@@ -89,7 +90,7 @@ class Bench:
 
     def __init__(self, clock: MovableClock) -> None:
         self.clock = clock
-        settings = Pn532Settings(id="gate", driver="pn532", port="scripted")
+        settings = ReaderSettings(id="gate", driver="pn532", port="scripted")
         self.driver = Pn532Driver(settings, clock)
         self.line = ScriptedLine(clock)
         self.driver._port = self.line  # type: ignore[assignment]  # the lowest seam
@@ -255,4 +256,4 @@ def test_a_silent_reader_does_not_keep_the_port(clock: MovableClock) -> None:
 @pytest.mark.parametrize("bad", [{"bauds": 9600}, {"gone_after_misses": 0}, {"poll_seconds": 0}])
 def test_settings_refuse_what_they_do_not_know(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Pn532Settings.model_validate({"id": "gate", "driver": "pn532", "port": "x", **bad})
+        ReaderSettings.model_validate({"id": "gate", "driver": "pn532", "port": "x", **bad})
