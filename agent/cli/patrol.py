@@ -1,4 +1,4 @@
-"""`campus-agent patrol ...`: the report of a day or a month, and whether its record is whole."""
+"""`campus-agent patrol ...`: the report of a day or a month, its record checked, tags enrolled."""
 
 import argparse
 import contextlib
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from agent.cli.patrol_enroll import Wanted, enrolled
+from agent.enrolment import Section
 from agent.monitors.tours import ONE_DAY, DutyCalendar
 from agent.patrol_report.days import DutyDay, duty_days
 from agent.patrol_report.page import page
@@ -31,20 +33,31 @@ class _MistakeError(Exception):
 def main(argv: Sequence[str]) -> int:
     """Return 0 when all was well, 1 when the record is not whole, 2 for a mistake."""
     options_of = argparse.ArgumentParser(prog="campus-agent patrol")
-    options_of.add_argument("action", choices=("report", "verify"))
+    options_of.add_argument("action", choices=("report", "verify", "enroll"))
+    options_of.add_argument("entry", nargs="?", default="")
     options_of.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     options_of.add_argument("--day", type=date.fromisoformat)
     options_of.add_argument("--month")
     for form in ("csv", "xlsx", "html"):
         options_of.add_argument(f"--{form}", type=Path)
+    options_of.add_argument("--name", default="", help="enroll: of the checkpoint, or the guard")
+    options_of.add_argument("--guard", action="store_true", help="enroll: a guard's card")
+    options_of.add_argument("--seconds", type=float, default=60)
     options_of.add_argument("--lang", default=None)
     options = options_of.parse_args(argv)
+    if (options.action == "enroll") != bool(options.entry):
+        options_of.error("enroll takes the id of a checkpoint or guard, nothing else does")
     lang = language(os.environ, options.lang)
     try:
         site = _site(options.config, lang)
         with _record_of(site, lang) as db:
             if options.action == "verify":
                 return _verify(db, lang)
+            if options.action == "enroll":
+                section: Section = "guard_card" if options.guard else "checkpoint"
+                wanted = Wanted(section, options.entry, options.name)
+                seconds = options.seconds
+                return enrolled(db, options.config, site, wanted, lang, seconds=seconds)
             return _report(db, site, options, lang)
     except _MistakeError as mistake:
         print(printable(str(mistake)), file=sys.stderr)

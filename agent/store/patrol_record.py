@@ -91,6 +91,15 @@ def between(db: sqlite3.Connection, since: float, until: float) -> Iterator[Reco
     return (Record(*row) for row in found)
 
 
+def after(db: sqlite3.Connection, number: int) -> Iterator[Record]:
+    """Read the rows behind one, oldest first."""
+    found = db.execute(
+        f"SELECT {_COLUMNS} FROM patrol_record WHERE number > ? ORDER BY number",  # noqa: S608
+        (number,),
+    )
+    return (Record(*row) for row in found)
+
+
 def verify(db: sqlite3.Connection) -> Verified:
     """Check every row against the one before it, and the last against the head that was noted."""
     last, head = _seal(db, _ANCHOR), _seal(db, _HEAD)

@@ -38,4 +38,9 @@ SENTENCES = {
     "patrol_record.missing": "row {number} of the record is missing: the store was changed from outside, or restored from a copy",
     "patrol_record.altered": "row {number} of the record was altered: the store was changed from outside",
     "patrol_record.unreadable": "the record in {path} cannot be read ({why}): run this as root, on the school's own machine",
+    "enrol.hold": "hold the tag for {entry} to a reader, within {seconds} seconds",
+    "enrol.none_came": "no tag was read: is the agent running, and a reader well? see campus-agent status",
+    "enrol.taken": "{tag} belongs to {owner} already; the file is as it was",
+    "enrol.added": "{entry} added with {tag}; campus-agent reload takes it",
+    "enrol.changed": "{entry} has {tag} now; campus-agent reload takes it",
 }

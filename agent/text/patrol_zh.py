@@ -38,4 +38,9 @@ SENTENCES = {
     "patrol_record.missing": "缺少第 {number} 号记录：存储被外部改动，或由旧副本恢复",
     "patrol_record.altered": "第 {number} 号记录被改动：存储被外部改动",
     "patrol_record.unreadable": "无法读取 {path} 中的记录（{why}）：请在学校的主机上以 root 身份运行",
+    "enrol.hold": "请在 {seconds} 秒内将 {entry} 的标签贴近任一读卡器",
+    "enrol.none_came": "没有读到标签：程序是否在运行、读卡器是否正常？请看 campus-agent status",
+    "enrol.taken": "{tag} 已属于 {owner}，文件未改动",
+    "enrol.added": "已添加 {entry}，标签 {tag}；运行 campus-agent reload 生效",
+    "enrol.changed": "{entry} 的标签已改为 {tag}；运行 campus-agent reload 生效",
 }
