@@ -93,6 +93,7 @@ class CameraWatch:
         self._channel_mark = Mark(policy.raise_after, 1)
         self._announced: frozenset[str] = frozenset()
         self._mode: Mode | None = None
+        self._learned_in: dict[Mode, bool] = {}
         self._unsettled_since: float | None = None
         self._opinion: SnapshotReading | None = None
         self._opinion_at: float | None = None
@@ -222,9 +223,11 @@ class CameraWatch:
         if stream is None or picture is None or picture.observed_at != stream.observed_at:
             return
         self._picture, self._arriving = picture, None
-        if picture.learned_checks == 0:
-            self.habit = None  # its view was accepted anew: what it sends is learned anew too
         if isinstance(picture.mode, str):
+            if picture.learned_checks == 0 and self._learned_in.get(picture.mode):
+                self.habit = None  # its view was accepted anew: what it sends is learned anew too
+            known = picture.learned_checks
+            self._learned_in[picture.mode] = not isinstance(known, Unknown) and known > 0
             if self._mode not in {None, picture.mode}:
                 self._unsettled_since = now.monotonic
             self._mode = picture.mode

@@ -102,6 +102,13 @@ def test_an_accepted_camera_is_learned_anew(site: Site) -> None:
     assert site.check({"fps": 6.0}, learned_checks=2) == []
 
 
+def test_the_first_night_forgets_nothing(site: Site) -> None:
+    learned(site)
+    for _ in range(4):
+        assert site.check(mode="grey", learned_checks=0) == []
+    assert site.check({"fps": 6.0}, mode="grey", learned_checks=1) == ["camera.low_fps"]
+
+
 def test_what_is_usual_outlives_a_restart(site: Site, clock: SimulatedClock) -> None:
     learned(site)
     again = Site(clock)
