@@ -6,14 +6,14 @@ from agent.county.contract import State
 from agent.county.state_data import DutyState
 from agent.findings import Cause, Verdict, worst
 
-# Which kinds of object serve a duty. None: this version cannot measure it.
-SERVED_BY: Mapping[str, tuple[str, ...] | None] = {
+# Which kinds of object serve a duty.
+SERVED_BY: Mapping[str, tuple[str, ...]] = {
     "alarm": ("button",),
     "recordings": ("recording",),
     "pictures": ("camera",),
     "patrol": ("patrol", "reader"),
     "police_link": ("police-link",),
-    "gate_manned": None,
+    "gate_manned": ("post",),
 }
 
 
@@ -36,7 +36,7 @@ def duty_states(
 
 
 def _duty(
-    kinds: tuple[str, ...] | None,
+    kinds: tuple[str, ...],
     verdicts: Callable[[str], Mapping[str, Verdict]],
     not_fitted: str | None,
     *,
@@ -47,8 +47,6 @@ def _duty(
             verdict=Verdict.UNKNOWN,
             not_fitted=not_fitted,
         )
-    if kinds is None:
-        return DutyState(verdict=Verdict.UNKNOWN, causes=(Cause(code="unknown.not_measured"),))
     found = {name: verdict for kind in kinds for name, verdict in verdicts(kind).items()}
     if not found and not left_out:
         return DutyState(verdict=Verdict.UNKNOWN, causes=(Cause(code="unknown.not_measured"),))

@@ -12,7 +12,7 @@ from tomlkit.items import AoT, Table
 from agent.problems import Problem
 from agent.site_file import load_site
 
-Section = Literal["checkpoint", "guard_card"]
+Section = Literal["checkpoint", "guard_card", "post"]
 
 
 class EnrolmentError(Exception):

@@ -205,6 +205,17 @@ class GuardCard(DeviceSettings):
     )
 
 
+class Post(DeviceSettings):
+    """A place that is to be manned; who is there shows it by its tag, every few hours."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    tag: str = Field(
+        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
+    )
+    every_hours: float = Field(default=2, gt=0, le=24)
+
+
 class Checkpoint(DeviceSettings):
     """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
 

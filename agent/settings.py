@@ -17,6 +17,7 @@ from agent.policy import (
     HostPolicy,
     PatrolPolicy,
     PicturePolicy,
+    Post,
     RetentionPolicy,
 )
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
@@ -161,6 +162,14 @@ class SiteGuardCard(GuardCard):
     tag: Tag
 
 
+class SitePost(Post):
+    """[[post]]."""
+
+    id: Id
+    name: Text
+    tag: Tag
+
+
 class ExpectedStream(DeviceSettings):
     """What a channel's stream is set to; a probe that finds less says so."""
 
@@ -257,6 +266,7 @@ class SiteSettings(DeviceSettings):
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
+    post: tuple[SitePost, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()
@@ -277,6 +287,8 @@ class SiteSettings(DeviceSettings):
             return bool(self.alarm_module or self.alarm_loop or self.alarm_receiver)
         if duty in ("recordings", "pictures"):
             return bool(self.recorder)
+        if duty == "gate_manned":
+            return bool(self.nfc_reader) and bool(self.post)
         if duty == "police_link":
             return any(recorder.police_link is not None for recorder in self.recorder)
         return duty == "patrol" and bool(self.nfc_reader) and bool(self.checkpoint)

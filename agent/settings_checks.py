@@ -14,13 +14,13 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
     "pictures": ("recorder",),
     "patrol": ("nfc_reader", "checkpoint", "guard_card", "patrol"),
     "police_link": (),
-    "gate_manned": (),
+    "gate_manned": ("post",),
 }
 
 DEVICES = frozenset(
     {
         *("alarm_module", "alarm_loop", "alarm_receiver"),
-        *("nfc_reader", "checkpoint", "guard_card", "recorder"),
+        *("nfc_reader", "checkpoint", "guard_card", "post", "recorder"),
     }
 )
 
@@ -93,6 +93,7 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
         "nfc_reader": [reader.id for reader in site.nfc_reader],
         "checkpoint": [checkpoint.id for checkpoint in site.checkpoint],
         "guard_card": [card.id for card in site.guard_card],
+        "post": [post.id for post in site.post],
     }
     for section, ids in of_patrol.items():
         yield from ((one, one, (section, index, "id")) for index, one in enumerate(ids))
@@ -103,11 +104,13 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
 
 
 def _tags(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
-    """A tag marks one checkpoint, or is one guard's card."""
+    """A tag marks one checkpoint or one post, or is one guard's card."""
     for index, checkpoint in enumerate(site.checkpoint):
         yield checkpoint.tag, checkpoint.id, ("checkpoint", index, "tag")
     for index, card in enumerate(site.guard_card):
         yield card.tag, card.id, ("guard_card", index, "tag")
+    for index, post in enumerate(site.post):
+        yield post.tag, post.id, ("post", index, "tag")
 
 
 def _buses(site: SiteSettings) -> Iterator[Problem]:

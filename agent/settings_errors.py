@@ -165,6 +165,7 @@ def _header(home: tuple[str, ...]) -> str:
         "nfc_reader",
         "checkpoint",
         "guard_card",
+        "post",
         "recorder",
     )
     return f"[[{'.'.join(home)}]]" if many else f"[{home[0]}]"

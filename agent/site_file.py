@@ -23,6 +23,7 @@ _DEVICES = (
     "nfc_reader",
     "checkpoint",
     "guard_card",
+    "post",
     "recorder",
 )
 _PARTS = ("button", "contact", "output", "channel")

@@ -42,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
         options_of.add_argument(f"--{form}", type=Path)
     options_of.add_argument("--name", default="", help="enroll: of the checkpoint, or the guard")
     options_of.add_argument("--guard", action="store_true", help="enroll: a guard's card")
+    options_of.add_argument("--post", action="store_true", help="enroll: a post")
     options_of.add_argument("--seconds", type=float, default=60)
     options_of.add_argument("--lang", default=None)
     options = options_of.parse_args(argv)
@@ -55,6 +56,7 @@ def main(argv: Sequence[str]) -> int:
                 return _verify(db, lang)
             if options.action == "enroll":
                 section: Section = "guard_card" if options.guard else "checkpoint"
+                section = "post" if options.post else section
                 wanted = Wanted(section, options.entry, options.name)
                 seconds = options.seconds
                 return enrolled(db, options.config, site, wanted, lang, seconds=seconds)
@@ -83,6 +85,7 @@ def _report(
         name=site.site.name,
         zone=site.site.zone,
         checkpoints={point.id: point.name for point in site.checkpoint},
+        posts={post.id: post.name for post in site.post},
         guards={card.id: card.name for card in site.guard_card},
         readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
     )

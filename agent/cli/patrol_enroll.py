@@ -78,5 +78,6 @@ def _next_tag(db: sqlite3.Connection, seconds: float, sleep: Callable[[float], N
 
 def _owner(site: SiteSettings, tag: str) -> str | None:
     owners = {point.tag: point.id for point in site.checkpoint}
+    owners |= {post.tag: post.id for post in site.post}
     owners |= {card.tag: card.id for card in site.guard_card}
     return owners.get(tag)

@@ -114,6 +114,7 @@ class ScanEventData(EventData):
     assurance: Literal["uid", "cmac"]
     folded: bool = Field(default=False, description="repeat of the same tag within the fold time")
     guard: str | None = Field(default=None, description="whose card it is, when it is a guard's")
+    post: str | None = Field(default=None, description="the post whose tag it is")
     too_fast: bool = Field(
         default=False,
         description="nobody walks so quickly from the checkpoint before: kept, and no visit",
@@ -148,6 +149,15 @@ class PatrolDayEventData(EventData):
         description="for how long not every reader was watched; with `not_observed`: too long to "
         "say that tours were missed"
     )
+
+
+class PostEventData(EventData):
+    """A post was left unmanned, or somebody is there again."""
+
+    kind = "post"
+    what: Literal["unmanned", "manned"]
+    post: str
+    tapped_at: AwareDatetime | None = Field(description="when its tag was last read before")
 
 
 class CameraEventData(EventData):
@@ -222,6 +232,7 @@ EVENTS: tuple[type[EventData], ...] = (
     ScanEventData,
     TourEventData,
     PatrolDayEventData,
+    PostEventData,
     CameraEventData,
     RecordingEventData,
     AuditEventData,

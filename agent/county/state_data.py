@@ -87,6 +87,15 @@ class PatrolState(StateData):
     last_scan_at: AwareDatetime | None
 
 
+class PostState(StateData):
+    """A place that is to be manned."""
+
+    kind = "post"
+    tapped_at: AwareDatetime | None = Field(description="when its tag was last read")
+    due_at: AwareDatetime = Field(description="by when it is to be read again")
+    every_hours: float
+
+
 class RecorderState(StateData):
     """One recorder: who it is, and how far its clock is off (device minus agent)."""
 
@@ -235,6 +244,7 @@ STATES: tuple[type[StateData], ...] = (
     OutputState,
     ReaderState,
     PatrolState,
+    PostState,
     RecorderState,
     RecordingState,
     PoliceLinkState,

@@ -12,9 +12,10 @@ from agent.county.event_data import PatrolDayEventData, ScanEventData, TourEvent
 from agent.county.state_data import PatrolState
 from agent.findings import Cause, Finding, Verdict, worst
 from agent.monitors import Instant
+from agent.monitors.posts import PostBook
 from agent.monitors.readers import ReaderWatch, WatchedTime
 from agent.monitors.tours import ONE_DAY, DutyCalendar, Tour, TourBook
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy
+from agent.policy import Checkpoint, GuardCard, PatrolPolicy, Post
 from drivers.readings import Reading, ScanReading
 
 SITE = "site"
@@ -22,6 +23,7 @@ SITE = "site"
 BLIND_TOLERANCE_SECONDS = 300
 # Days that ended while nothing ran are told when it runs again, so many at most.
 DAYS_TOLD_LATE = 7
+DAY_SECONDS = 86_400.0
 
 
 class PatrolMonitor:
@@ -38,11 +40,13 @@ class PatrolMonitor:
         policy: PatrolPolicy,
         zone: ZoneInfo,
         guards: Sequence[GuardCard] = (),
+        posts: Sequence[Post] = (),
     ) -> None:
         self._policy = policy
         self._calendar = DutyCalendar(zone, policy.day_starts)
         self._readers = ReaderWatch(readers, self._calendar)
         self._book = TourBook(checkpoints, policy, self._calendar, guards)
+        self._posts = PostBook(posts)
         self._last_scan_at: datetime | None = None
         self._closed: date | None = None
 
@@ -64,6 +68,9 @@ class PatrolMonitor:
         """
         for scan, at in zip(scans, _instants(scans, now), strict=True):
             self._count(scan, at)
+        away = None if watched is None else (now.wall - watched.until).total_seconds()
+        # Where nobody knows how long nothing ran, it was for longer than any post is left alone.
+        self._posts.blind_for(max(0.0, DAY_SECONDS if away is None else away))
         if watched is None:
             return
         self._readers.restore(watched)
@@ -88,6 +95,8 @@ class PatrolMonitor:
         """End a tour whose time is over; notice silent readers."""
         expired = self._book.expire(now.monotonic)
         events = [] if expired is None else [self._tour_event("incomplete", expired, now.wall)]
+        watched = not self._readers.unwatched(now)
+        events += self._posts.tick(now, watched=watched)
         return [*events, *self._close_days(now), *self._readers.tick(now)]
 
     def _close_days(self, now: Instant) -> Sequence[Event]:
@@ -142,9 +151,11 @@ class PatrolMonitor:
             open_tour=None if tour is None else tour.id,
             last_scan_at=self._last_scan_at,
         )
-        return [*self._readers.states(now), State(id=SITE, data=patrol)]
+        posts = self._posts.states(now)
+        return [*self._readers.states(now), State(id=SITE, data=patrol), *posts]
 
     def _count(self, scan: ScanReading, at: Instant) -> Sequence[Event]:
+        post, manned = self._posts.scan(scan.tag_id, at)
         counted = self._book.scan(scan.tag_id, at)
         if counted.checkpoint is not None:
             self._last_scan_at = scan.observed_at
@@ -158,9 +169,10 @@ class PatrolMonitor:
             assurance=scan.assurance,
             folded=counted.folded,
             guard=counted.guard,
+            post=post,
             too_fast=counted.too_fast,
         )
-        events.append(Event(subject=scan.device_id, time=at.wall, data=data))
+        events += [Event(subject=scan.device_id, time=at.wall, data=data), *manned]
         if counted.completed is not None:
             events.append(self._tour_event("completed", counted.completed, at.wall))
         return events

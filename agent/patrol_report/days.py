@@ -15,7 +15,7 @@ Word = Literal["met", "missed", "not_observed", "open", "no_record"]
 
 @dataclass(frozen=True)
 class Scan:
-    """One tag held to a reader: a checkpoint's, a guard's card, or neither.
+    """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
     `sure`: the machine knew the time. `too_fast` after the checkpoint before, it was no visit.
     """
@@ -28,6 +28,7 @@ class Scan:
     folded: bool
     sure: bool
     guard: str | None = None
+    post: str | None = None
     too_fast: bool = False
 
 
@@ -129,10 +130,10 @@ def duty_days(
 
 
 def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
-    """Return a day's scans by checkpoint, repeats and guards' cards left out."""
+    """Return a day's scans by checkpoint, repeats, guards' cards and posts left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded and scan.guard is None:
+        if not scan.folded and scan.guard is None and scan.post is None:
             found[scan.checkpoint].append(scan)
     return found
 
@@ -174,6 +175,7 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         folded=data["folded"],
         sure=sure,
         guard=data.get("guard"),
+        post=data.get("post"),
         too_fast=data.get("too_fast", False),
     )
 

@@ -23,6 +23,7 @@ class Site:
     checkpoints: Mapping[str, str]
     readers: Mapping[str, str]
     guards: Mapping[str, str]
+    posts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,8 @@ def _outcome(tour: TourOf, lang: Language) -> str:
 def _place(scan: Scan, site: Site, lang: Language) -> str:
     if scan.guard is not None:
         return _word(lang, "card_of") + site.guards.get(scan.guard, scan.guard)
+    if scan.post is not None:
+        return site.posts.get(scan.post, scan.post)
     if scan.checkpoint is None:
         return _word(lang, "unknown_tag")
     return site.checkpoints.get(scan.checkpoint, scan.checkpoint)

@@ -231,6 +231,9 @@ SENTENCES: Mapping[str, str] = {
     "patrol.tours_missed": "only {done} of {required} tours on {duty_day}",
     "patrol.not_observed": "{done} of {required} tours seen on {duty_day}, but nobody could scan for {blind_minutes} min: not counted as missed",
     "patrol.reader_unwatched": "reader {reader} cannot be read now",
+    "post.unmanned": "nobody has shown to be there for {hours} hours, {minutes} minutes too long: see who is there",
+    "post.not_observed": "not tapped for {hours} hours, and not watched throughout: see that the readers are well",
+    "post.not_tapped": "not tapped yet since the agent runs; due every {hours} hours",
     "patrol.no_checkpoints": "no mandatory checkpoint is set up",
     "patrol.no_reader": "no reader is set up",
     # ---- the agent itself

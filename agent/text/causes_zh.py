@@ -231,6 +231,9 @@ SENTENCES: Mapping[str, str] = {
     "patrol.tours_missed": "{duty_day} 只巡更 {done} 次，要求 {required} 次",
     "patrol.not_observed": "{duty_day} 记录到巡更 {done} 次（要求 {required} 次），其中 {blind_minutes} 分钟无法读卡，不能判定为缺勤",
     "patrol.reader_unwatched": "读卡器 {reader} 目前读不到",
+    "post.unmanned": "已超过 {hours} 小时无人打卡，超时 {minutes} 分钟：请确认岗位是否有人",
+    "post.not_observed": "超过 {hours} 小时未打卡，但期间未能全程监测：请检查读卡器",
+    "post.not_tapped": "程序运行以来尚未打卡；要求每 {hours} 小时一次",
     "patrol.no_checkpoints": "没有设置必到巡更点",
     "patrol.no_reader": "没有设置读卡器",
     # ---- the agent itself

@@ -244,11 +244,14 @@ SENTENCES = {
     "event.scan.folded": "checkpoint scanned again: {checkpoint}, reader {reader}, not counted",
     "event.scan.guard": "guard card: {guard}, reader {reader}",
     "event.scan.too_fast": "checkpoint {checkpoint} scanned sooner than anybody walks there, reader {reader}: no visit",
+    "event.scan.post": "post tapped: {post}, reader {reader}",
     "event.scan.unknown_tag": "tag of no checkpoint: {tag_id}, reader {reader}",
     "event.patrol-day.met": "patrol duty met: {duty_day}, {tours_done} tours of {tours_min_per_day}",
     "event.patrol-day.missed": "patrol duty missed: {duty_day}, {tours_done} tours of {tours_min_per_day}",
     "event.patrol-day.not_observed": "patrol not observed throughout: {duty_day}, {blind_minutes} minutes blind, {tours_done} tours of {tours_min_per_day} seen",
     "event.tour.too_soon": "tour completed too soon after the last: {duty_day}, does not count",
+    "event.post.unmanned": "post {post} is unmanned",
+    "event.post.manned": "post {post} is manned again",
     "event.tour.completed": "tour completed: {duty_day}, number {number}",
     "event.tour.incomplete": "tour incomplete: {duty_day}, missed {missed_checkpoints}",
     "event.cameras.fault": "many cameras at once: {cameras} ({verdict})",
@@ -277,6 +280,7 @@ SENTENCES = {
     "state.output": "[{verdict}] output {id} ({shows}): on {on}",
     "state.test-window": "[{verdict}] test of buttons: {open}, by {by}, buttons {buttons}",
     "state.reader": "[{verdict}] reader {id}: firmware {firmware}",
+    "state.post": "post {id}: {verdict}, due {due_at}",
     "state.patrol": "[{verdict}] patrol {id}: {duty_day}, tours {tours_done}/{tours_min_per_day}",
     "state.recorder": (
         "[{verdict}] recorder {id}: channels online {channels_online}/{channels_total}, "

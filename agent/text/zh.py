@@ -233,11 +233,14 @@ SENTENCES = {
     "event.scan.folded": "重复打卡：点位 {checkpoint}，读卡器 {reader}，不另计",
     "event.scan.guard": "保安卡：{guard}，读卡器 {reader}",
     "event.scan.too_fast": "点位 {checkpoint} 打卡间隔过短，读卡器 {reader}，不计",
+    "event.scan.post": "岗位打卡：{post}，读卡器 {reader}",
     "event.scan.unknown_tag": "未登记的卡：{tag_id}，读卡器 {reader}",
     "event.patrol-day.met": "巡更达标：{duty_day}，完成 {tours_done} 次，要求 {tours_min_per_day} 次",
     "event.patrol-day.missed": "巡更未达标：{duty_day}，完成 {tours_done} 次，要求 {tours_min_per_day} 次",
     "event.patrol-day.not_observed": "巡更未能全程监测：{duty_day}，{blind_minutes} 分钟未监测，记录到 {tours_done} 次，要求 {tours_min_per_day} 次",
     "event.tour.too_soon": "巡更完成但与上次间隔过短：{duty_day}，不计",
+    "event.post.unmanned": "岗位 {post} 无人",
+    "event.post.manned": "岗位 {post} 恢复有人",
     "event.tour.completed": "巡更完成：{duty_day} 第 {number} 次",
     "event.tour.incomplete": "巡更未完成：{duty_day}，漏检点位 {missed_checkpoints}",
     "event.cameras.fault": "多台摄像机同时异常：{cameras}（{verdict}）",
@@ -266,6 +269,7 @@ SENTENCES = {
     "state.output": "[{verdict}] 输出 {id}（{shows}）：点亮 {on}",
     "state.test-window": "[{verdict}] 按钮试验：{open}，负责人 {by}，按钮 {buttons}",
     "state.reader": "[{verdict}] 读卡器 {id}：固件 {firmware}",
+    "state.post": "岗位 {id}：{verdict}，应于 {due_at} 前打卡",
     "state.patrol": (
         "[{verdict}] 巡更 {id}：{duty_day} 已完成 {tours_done} 次，要求 {tours_min_per_day} 次"
     ),

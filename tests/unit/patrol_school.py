@@ -11,7 +11,7 @@ from agent.county.state_data import PatrolState, ReaderState
 from agent.monitors import Instant
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy
+from agent.policy import Checkpoint, GuardCard, PatrolPolicy, Post
 from drivers.base import Clock
 from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
 
@@ -46,13 +46,14 @@ class School:
         day_starts: time = time(0, 0),
         min_gap_minutes: float = 0,
         guards: Sequence[GuardCard] = (),
+        posts: Sequence[Post] = (),
     ) -> None:
         self.clock = clock
         self.readers = readers
         policy = PatrolPolicy(
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
-        self.monitor = PatrolMonitor(readers, checkpoints, policy, zone, guards)
+        self.monitor = PatrolMonitor(readers, checkpoints, policy, zone, guards, posts)
         self.events: list[Event] = []
         self.journal: list[ScanReading] = []
 
