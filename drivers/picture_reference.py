@@ -261,17 +261,23 @@ def _unlike(learned: Half, shown: Values) -> float:
 
 def _kept(learned: Half, shown: Values) -> float | None:
     """Return the part of a view that is where it was: high behind a lorry, none when turned."""
-    known = learned.astype(np.float32)
+    known, now = (_tiles(each.astype(np.float32)) for each in (learned, shown))
+    structured = known.std(axis=1) >= _TILE_LEAST
+    if structured.sum() < _LEAST_TILES:
+        return None
+    known, now = known[structured], now[structured]
+    known = known - known.mean(axis=1, keepdims=True)
+    now = now - now.mean(axis=1, keepdims=True)
+    power = np.sqrt((known * known).sum(axis=1) * (now * now).sum(axis=1))
+    likeness = (known * now).sum(axis=1) / (power + 1e-6)
+    return float((1 - likeness < _TILE_UNLIKE).mean())
+
+
+def _tiles(values: Values) -> Values:
+    """Cut a shape map into whole tiles, one a row."""
     rows, columns = SHAPE[1] // _TILE, SHAPE[0] // _TILE
-    kept = structured = 0
-    for at in range(rows * columns):
-        top, left = at // columns * _TILE, at % columns * _TILE
-        tile = slice(top, top + _TILE), slice(left, left + _TILE)
-        if known[tile].std() < _TILE_LEAST:
-            continue
-        structured += 1
-        kept += _unlike(learned[tile], shown[tile]) < _TILE_UNLIKE
-    return kept / structured if structured >= _LEAST_TILES else None
+    cut = values[: rows * _TILE, : columns * _TILE].reshape(rows, _TILE, columns, _TILE)
+    return cut.transpose(0, 2, 1, 3).reshape(rows * columns, _TILE * _TILE)
 
 
 def _covered(known: Half, shown: Values) -> float | None:
