@@ -97,6 +97,7 @@ class CameraWatch:
         self._unsettled_since: float | None = None
         self._opinion: SnapshotReading | None = None
         self._opinion_at: float | None = None
+        self._opinion_on: StreamFault | None = None
         self.habit: StreamHabit | None = None
 
     @property
@@ -138,7 +139,8 @@ class CameraWatch:
         elif isinstance(reading, ChannelReading):
             self._take_channel(reading, now)
         elif isinstance(reading, SnapshotReading):
-            self._opinion, self._opinion_at = reading, now.monotonic
+            fault = None if self._stream is None else self._stream.fault
+            self._opinion, self._opinion_at, self._opinion_on = reading, now.monotonic, fault
         elif isinstance(reading, PictureReading):
             self._arriving = reading
             self._join_picture(now)
@@ -323,9 +325,11 @@ class CameraWatch:
 
     def _shown_elsewhere(self, now: Instant) -> bool:
         """Tell whether the recorder shows a good picture of it, though its stream does not play."""
-        opinion = self._opinion
+        opinion, stream = self._opinion, self._stream
         if opinion is None or not self._young(self._opinion_at, now):
             return False
+        if stream is None or stream.fault is not self._opinion_on:
+            return False  # it was asked for on another fault
         return light_cause(opinion, self._policy) is None
 
     def _online(self, now: Instant) -> bool | Literal["unknown"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.enrolment import EnrolmentError, enrol
 from tests.integration.test_patrol_report import SETTINGS, store
 from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_school import School
@@ -22,11 +23,21 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def enroll(directory: Path, *words: str, tag: str | None = None) -> tuple[int, str]:
+def enroll(
+    directory: Path, *words: str, tag: str | None = None, seconds: float = 6
+) -> tuple[int, str]:
     """Enroll while somebody holds a tag to the reader."""
     command = [sys.executable, "-m", "agent", "patrol", "enroll", *words]
     with subprocess.Popen(
-        [*command, "--config", str(directory / "site.toml"), "--lang", "en", "--seconds", "6"],
+        [
+            *command,
+            "--config",
+            str(directory / "site.toml"),
+            "--lang",
+            "en",
+            "--seconds",
+            str(seconds),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -84,12 +95,10 @@ def test_what_would_be_wrong_leaves_the_file_alone(directory: Path) -> None:
     before = place.read_text(encoding="utf-8")
     status, said = enroll(directory, "gym", tag="nfca:BB")
     assert (status, "belongs to south already" in said) == (1, True)
-    status, said = enroll(directory, "Not An Id", tag="nfca:04FEED")
-    assert status == 1
-    assert "Traceback" not in said
-    status, said = enroll(directory, "gate", tag="nfca:04FEED")  # the reader's own id
-    assert status == 1
-    status, said = enroll(directory, "gym")
+    for wrong in ("Not An Id", "gate"):  # the second is the reader's own
+        with pytest.raises(EnrolmentError):
+            enrol(place, "checkpoint", wrong, "nfca:04FEED", "")
+    status, said = enroll(directory, "gym", seconds=1)
     assert (status, "no tag was read" in said) == (1, True)
     assert place.read_text(encoding="utf-8") == before
     assert [one.name for one in directory.iterdir() if one.name.startswith(".site")] == []

@@ -105,7 +105,7 @@ def serving(codec: str, clip: Path, then: signal.Signals | None = None) -> Itera
             assert server.stdout is not None
             words = server.stdout.readline().split()
             assert words[:1] == ["ready"]
-            timer = threading.Timer(2.5, server.send_signal, [then or signal.SIGCONT])
+            timer = threading.Timer(1.2, server.send_signal, [then or signal.SIGCONT])
             timer.start()
             yield f"rtsp://127.0.0.1:{words[1]}/camera"
             timer.cancel()

@@ -115,6 +115,7 @@ def test_cameras_fail_each_by_its_own_fault_and_all_when_the_port_is_closed(
     whole: Gatehouse,
 ) -> None:
     channels = [whole.cameras.channel(number) for number in range(1, CHANNELS + 1)]
+    whole.nvr.pictures = "neither"
     channels[0].garble()
     channels[1].refuse(503)
     channels[2].refuse(404)
@@ -122,6 +123,8 @@ def test_cameras_fail_each_by_its_own_fault_and_all_when_the_port_is_closed(
     # The recorder's load says nothing of the camera.
     whole.expect(CAMERAS[1], "unknown", "camera.busy")
     whole.expect(CAMERAS[2], "fail", "camera.not_found")
+    whole.nvr.pictures = "Streaming"  # a stream that fails is no dead camera
+    whole.expect(CAMERAS[2], "warn", "camera.snapshot_shows")
 
     port = whole.cameras.port
     whole.cameras.stop()

@@ -173,6 +173,9 @@ def test_a_camera_the_recorder_still_shows_is_a_warning_and_says_so(site: Site) 
     assert site.codes() == ["camera.snapshot_shows", "camera.silent"]
     [state] = site.monitor.states(site.now)
     assert state.data.model_dump()["verdict"] == "warn"
+    other: dict[str, object] = {"fault": StreamFault.REFUSED, "layer": StreamLayer.NETWORK}
+    assert site.check(other) == ["camera.refused"]  # it was no opinion on this
+    site.check(dead)
     site.clock.advance(MAX_AGE_SECONDS)
     site.check(dead)
     assert site.codes() == ["camera.silent"]  # that was long ago
