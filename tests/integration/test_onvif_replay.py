@@ -87,7 +87,7 @@ def played(
             username="inspector",
             password=SecretStr(PASSWORD),
             window_seconds=0.4,
-            open_seconds=5,
+            open_seconds=10,  # four tests at a time code slowly
             key_frame_seconds=2,
             read_seconds=0.5,
         )
