@@ -42,6 +42,9 @@ def cameras(onvif: OnvifSimulator) -> Iterator[RtspSimulator]:
         Truth(), channels=2, password=PASSWORD, main_size=(640, 360), main_gop=10, holds=onvif.plays
     )
     made.start()
+    for codec in ("hevc", "h264"):  # coded before anybody waits for it
+        made.channel(1).set_codec("hevc" if codec == "hevc" else "h264")
+        made._media(made.channel(1), sub=False)
     yield made
     made.stop()
 
@@ -88,8 +91,8 @@ def played(
             password=SecretStr(PASSWORD),
             window_seconds=0.4,
             open_seconds=10,  # four tests at a time code slowly
-            key_frame_seconds=2,
-            read_seconds=0.5,
+            key_frame_seconds=5,
+            read_seconds=2,
         )
         url = f"rtsp://127.0.0.1:{cameras.port}{found.path}"
         target = PlaybackTarget(
