@@ -72,13 +72,13 @@ class _WorkerClock:
 
 # Imported in the worker alone: the agent's own process never loads a decoder.
 def _play_back(fields: dict[str, Any]) -> list[Reading]:
-    from drivers.playback import play_back  # noqa: PLC0415
+    from drivers.playback import play_back  # noqa: PLC0415 - in the worker alone
 
     return [play_back(PlaybackTarget.model_validate(fields), _WorkerClock())]
 
 
 def _probe(check: "PictureCheck", fields: dict[str, Any]) -> list[Reading]:
-    from drivers.stream import probe_stream  # noqa: PLC0415
+    from drivers.stream import probe_stream  # noqa: PLC0415 - in the worker alone
 
     target = StreamTarget.model_validate(fields)
     busy, began = time.process_time(), time.monotonic()

@@ -94,7 +94,7 @@ def between(db: sqlite3.Connection, since: float, until: float) -> Iterator[Reco
 def after(db: sqlite3.Connection, number: int) -> Iterator[Record]:
     """Read the rows behind one, oldest first."""
     found = db.execute(
-        f"SELECT {_COLUMNS} FROM patrol_record WHERE number > ? ORDER BY number",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM patrol_record WHERE number > ? ORDER BY number",  # noqa: S608 - constants
         (number,),
     )
     return (Record(*row) for row in found)
@@ -104,7 +104,7 @@ def verify(db: sqlite3.Connection) -> Verified:
     """Check every row against the one before it, and the last against the head that was noted."""
     last, head = _seal(db, _ANCHOR), _seal(db, _HEAD)
     rows, first, wrong, why = 0, last.number + 1, None, ""
-    found = db.execute(f"SELECT {_COLUMNS} FROM patrol_record ORDER BY number")  # noqa: S608
+    found = db.execute(f"SELECT {_COLUMNS} FROM patrol_record ORDER BY number")  # noqa: S608 - constants
     for record in (Record(*row) for row in found):
         if record.number != last.number + 1:
             wrong, why = last.number + 1, "missing"
