@@ -34,12 +34,12 @@ test: debian venv ## install what the gate needs, then run it
 	@echo "install: $$(( $$(date +%s) - $${STARTED:-$$(date +%s)} )) s"
 	@$(MAKE) --no-print-directory check
 
-check: venv ## the one gate: ruff, mypy, import contracts, tests (four at a time: most of them wait)
+check: venv ## the one gate: ruff, mypy, import contracts, tests (three at a time: most of them wait)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PY) -m pytest -m "not deep" -n 4 --dist worksteal
+	$(PY) -m pytest -m "not deep" -n 3 --dist worksteal
 
 deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(SUBSCRIBER_PACKAGES)
