@@ -32,7 +32,8 @@ from drivers.recorder.quirks import QuirkStore
 from drivers.stream_target import StreamTarget
 
 POLL_DEADLINE_SECONDS = 60.0
-SNAPSHOT_SECONDS = 20.0
+# A recorder that hangs is polled again soon: pictures are not waited for any longer.
+SNAPSHOT_SECONDS = 5.0
 SURVEY_AGAIN_SECONDS = 600
 
 log = structlog.get_logger()
