@@ -52,8 +52,9 @@ def mutate(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
     return mutated
 
 
-def test_random_lives_agree_with_the_oracle() -> None:
-    for seed in range(GATE_LIVES):
+@pytest.mark.parametrize("first", range(0, GATE_LIVES, 50))
+def test_random_lives_agree_with_the_oracle(first: int) -> None:
+    for seed in range(first, first + 50):
         live(seed)
 
 
