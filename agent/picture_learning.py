@@ -20,11 +20,12 @@ class PictureLearning:
         self._clock = clock
         self._board = board
         self._learned_at: dict[str, float] = {}
-        self._forget: set[str] = set()
+        # Whether a check was asked to: one whose stream fails forgets nothing.
+        self._forget: dict[str, bool] = {}
 
     def accept(self, camera: str) -> None:
         """Have a camera learned anew from its next check on: a person says that it is right."""
-        self._forget.add(camera)
+        self._forget[camera] = False
         self._learned_at.pop(camera, None)
 
     def task(
@@ -35,8 +36,11 @@ class PictureLearning:
         It learns the check before: that one has been judged.
         """
         now = self._clock.monotonic()
+        if self._forget.get(camera) and not any((self._directory / camera).glob("*.npz")):
+            del self._forget[camera]
         forget = camera in self._forget
-        self._forget.discard(camera)
+        if forget:
+            self._forget[camera] = True
         due = now - self._learned_at.get(camera, float("-inf")) >= policy.learn_minutes * 60
         learn = due and not forget and camera in self._board.well
         if learn:

@@ -107,7 +107,10 @@ def _flat_ratio(grey: NDArray[np.generic]) -> float:
 
 def _dominant_ratio(picture: Picture) -> float:
     """Return the share of the commonest colour, in 16 steps a channel, of every third pixel."""
-    steps: NDArray[np.integer] = (picture[::3, ::3] >> 4).astype(np.uint16)
+    high, wide = (max(1, side // 3) for side in picture.shape[:2])
+    whole = picture[: max(1, high * 3), : max(1, wide * 3)]
+    few = cv2.resize(whole, (wide, high), interpolation=cv2.INTER_NEAREST)
+    steps = few.astype(np.uint16) >> 4
     if steps.ndim == 3:
         steps = (steps[..., 0] << 8) | (steps[..., 1] << 4) | steps[..., 2]
     return float(np.bincount(steps.ravel()).max() / steps.size)

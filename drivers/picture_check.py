@@ -64,14 +64,16 @@ class PictureCheck:
         if task is None:
             return {**features.model_dump(), "shake_pixels": _told(shake)}
         mode: Mode = "grey" if chroma < task.grey_chroma_levels else "colour"
-        still = self._still(task, target.device_id, picture)
-        look = look_at(picture, features, mode)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+        still = self._still(task, target.device_id, grey)
+        look = look_at(grey, features, mode)
         likeness = self._likeness(task, target.device_id, look, still)
         return {
             **features.model_dump(),
             **{name: _told(value) for name, value in likeness._asdict().items() if name != "ready"},
             "mode": mode,
             "reference_ready": likeness.ready,
+            "begun_anew": task.forget,
             "still_levels": _told(still),
             "shake_pixels": _told(shake),
         }
@@ -89,12 +91,11 @@ class PictureCheck:
         self._unjudged[camera] = Lesson(task, look, unmoved)
         return self._references.compare(task, camera, look)
 
-    def _still(self, task: ReferenceTask, camera: str, picture: Picture) -> int | None:
+    def _still(self, task: ReferenceTask, camera: str, grey: Picture) -> int | None:
         """Return the largest difference from an earlier check, light aside; None: none to tell.
 
         Seconds after the one before nearly every scene stands still.
         """
-        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         small = cv2.resize(grey, GRID, interpolation=cv2.INTER_AREA)
         grid = small[EDGE_ROWS:-EDGE_ROWS].astype(np.int16)
         grid -= np.int16(np.median(grid))

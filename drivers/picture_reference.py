@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,9 +71,8 @@ class Likeness(NamedTuple):
     still_ratio: float | None = None
 
 
-def look_at(picture: NDArray[np.uint8], features: PictureFeatures, mode: Mode) -> Look:
-    """Measure what is learned of a BGR picture within 640x360, beside its features."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.uint8)
+def look_at(grey: NDArray[np.uint8], features: PictureFeatures, mode: Mode) -> Look:
+    """Measure what is learned of a grey picture within 640x360, beside its features."""
     a, b = features.tint_a_levels, features.tint_b_levels
     tint = None
     if mode == "colour" and not isinstance(a, Unknown) and not isinstance(b, Unknown):
@@ -171,7 +169,7 @@ class References:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._read: dict[Path, tuple[int, Slot | None]] = {}
+        self._read: dict[str, tuple[int, Slot | None]] = {}
 
     def compare(self, task: ReferenceTask, camera: str, look: Look) -> Likeness:
         """Hold a look against what was learned.
@@ -213,7 +211,7 @@ class References:
         path = _path(task, camera, look.mode, task.slot)
         slot = self._slot(path) or Slot.of(look)
         slot.learn(look, task.at, still=still)
-        slot.write(path)
+        slot.write(Path(path))
 
     def forget(self, task: ReferenceTask, camera: str) -> None:
         """Begin anew with a camera: its view was changed on purpose."""
@@ -227,23 +225,23 @@ class References:
             if slot is not None:
                 yield abs(away), slot
 
-    def _slot(self, path: Path) -> Slot | None:
+    def _slot(self, path: str) -> Slot | None:
         try:
-            changed = path.stat().st_mtime_ns
+            changed = Path(path).stat().st_mtime_ns
         except OSError:
             return None
         with self._lock:
             known = self._read.pop(path, None)
             if known is None or known[0] != changed:
-                known = (changed, Slot.read(path))
+                known = (changed, Slot.read(Path(path)))
             while len(self._read) >= KEPT:
                 self._read.pop(next(iter(self._read)))
             self._read[path] = known
         return known[1]
 
 
-def _path(task: ReferenceTask, camera: str, mode: Mode, slot: int) -> Path:
-    return Path(task.directory) / camera / f"{mode}-{slot}.npz"
+def _path(task: ReferenceTask, camera: str, mode: Mode, slot: int) -> str:
+    return f"{task.directory}/{camera}/{mode}-{slot}.npz"
 
 
 def _moved(known: Half, towards: Values, weight: float) -> Half:

@@ -278,6 +278,7 @@ class PictureReading(Reading):
     mode: Mode | Unknown = _NOT_MEASURED
     learned_checks: int | Unknown = _NOT_MEASURED
     reference_ready: bool | Unknown = _NOT_MEASURED
+    begun_anew: bool = False
     view_change: float | Unknown = _NOT_MEASURED
     view_usual: float | Unknown = _NOT_MEASURED
     kept_ratio: float | Unknown = _NOT_MEASURED

@@ -21,9 +21,9 @@ from simulators.rtp import (
 from simulators.rtsp_channel import Faults, SimulatedChannel
 from simulators.rtsp_client import Client, Coded
 from simulators.rtsp_paths import read_address
-from simulators.scenes import SCENES
+from simulators.scenes import SCENES, shifted
 from simulators.truth import Truth
-from simulators.video import Clip, Codec, encode
+from simulators.video import LOOP_FRAMES, Clip, Codec, encode
 
 REALM = "4d5a90000300000004000000"  # recorders use a hex string
 STATUS = {
@@ -83,8 +83,13 @@ class RtspSimulator:
         scene: str = "gate",
         holds: Holds = lambda _channel, _instant: False,
         replay_zone_hours: float = 8,
+        loops: bool = True,
     ) -> None:
-        """ONVIF replays are asked for by a clock `replay_zone_hours` behind the recorder's own."""
+        """ONVIF replays are asked for by a clock `replay_zone_hours` behind the recorder's own.
+
+        Streams show two seconds over and over; without `loops` sub streams go on, at the cost of
+        drawing and coding all of it.
+        """
         self.truth = truth
         self._user = user
         self.password = password
@@ -93,7 +98,8 @@ class RtspSimulator:
         self._channels = {n: SimulatedChannel(n, truth, scene) for n in range(1, channels + 1)}
         self._holds = holds
         self._replay_shift = timedelta(hours=replay_zone_hours)
-        self._clips: dict[tuple[str, bool, Codec], Coded] = {}
+        self._loops = loops
+        self._clips: dict[tuple[str, bool, Codec], tuple[int, Coded]] = {}
         self._clip_lock = threading.Lock()
         self._clients: set[Client] = set()
         self._stop = threading.Event()
@@ -128,15 +134,22 @@ class RtspSimulator:
         """Return the address of a stream, without a login."""
         return f"rtsp://127.0.0.1:{self.port}/Streaming/Channels/{number}0{2 if sub else 1}"
 
-    def _media(self, channel: SimulatedChannel, *, sub: bool) -> Coded:
+    def _media(self, channel: SimulatedChannel, *, sub: bool, frame: int | None = None) -> Coded:
+        """Return the clip a frame is of; without one, any of them."""
         key = (channel.scene, sub, channel.codec)
+        width, height, gop, kbps = self._sub if sub else self._main
+        goes_on = sub and not self._loops
+        frames = gop if goes_on else LOOP_FRAMES
+        begins = frame // frames * frames if goes_on and frame is not None else 0
         with self._clip_lock:
-            if key not in self._clips:
-                width, height, gop, kbps = self._sub if sub else self._main
-                draw = SCENES[channel.scene]
-                clip = encode(draw, width, height, gop_frames=gop, kbps=kbps, codec=channel.codec)
-                self._clips[key] = _packed(clip)
-            return self._clips[key]
+            known = self._clips.get(key)
+            if known is not None and (frame is None or known[0] == begins):
+                return known[1]
+            draw = shifted(SCENES[channel.scene], begins)
+            size = {"gop_frames": gop, "kbps": kbps, "frames": frames}
+            coded = _packed(encode(draw, width, height, codec=channel.codec, **size))
+            self._clips[key] = (begins, coded)
+            return coded
 
     def _past(self, channel: SimulatedChannel, start: datetime) -> Coded:
         width, height, gop, kbps = self._sub
@@ -184,7 +197,7 @@ class RtspSimulator:
                 return True
             if asked.end and asked.start + timedelta(seconds=frame / FPS) >= asked.end:
                 return False
-        clip, payloads = recorded or self._media(channel, sub=asked.sub)
+        clip, payloads = recorded or self._media(channel, sub=asked.sub, frame=frame)
         index = frame % len(payloads)
         key = index % clip.gop_frames == 0
         if (faults.without_key_frames and key) or index % faults.every:

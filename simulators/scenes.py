@@ -1,6 +1,7 @@
 """Scenes drawn by code: what simulated cameras look at."""
 
 from collections.abc import Callable
+from functools import cache
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 Draw = Callable[[int, int, int], Picture]  # which frame, width, height
+# A prime: who walks past is somewhere else in every key frame.
+WALK_FRAMES = 107
 
 
 def _gradient(height: int, width: int, top: int, bottom: int) -> Picture:
@@ -19,9 +22,13 @@ def _gradient(height: int, width: int, top: int, bottom: int) -> Picture:
 def _grain(picture: Picture, index: int) -> Picture:
     """Add sensor noise, a cheap one: a fixed field, shifted a little in every frame."""
     height, width = picture.shape[:2]
-    field = np.random.default_rng(7).integers(0, 9, (height, width, 1), dtype=np.uint8)
-    shifted = np.repeat(np.roll(field, index * 37, axis=1), 3, axis=2)
-    return cv2.add(picture, shifted).astype(np.uint8)
+    moved = np.roll(_field(height, width), index * 37, axis=1)
+    return cv2.add(picture, cv2.cvtColor(moved, cv2.COLOR_GRAY2BGR)).astype(np.uint8)
+
+
+@cache
+def _field(height: int, width: int) -> Picture:
+    return np.random.default_rng(7).integers(0, 9, (height, width), dtype=np.uint8)
 
 
 def _clock(picture: Picture, index: int) -> None:
@@ -42,7 +49,7 @@ def gate(index: int, width: int, height: int) -> Picture:
         cv2.line(picture, (bar, height // 4), (bar, int(height * 0.6)), (40, 40, 45), 3)
     for tile in range(0, width, max(16, width // 16)):
         cv2.line(picture, (tile, height), (width // 2, horizon), (75, 80, 85), 1)
-    x = int(width * ((index % 100) / 100))
+    x = int(width * ((index % WALK_FRAMES) / WALK_FRAMES))
     cv2.rectangle(
         picture, (x, height // 2), (x + width // 24, int(height * 0.8)), (30, 40, 170), -1
     )
@@ -207,6 +214,11 @@ def blurred(index: int, width: int, height: int) -> Picture:
 def frozen(_index: int, width: int, height: int) -> Picture:
     """The gate as it was a while ago, over and over."""
     return gate(0, width, height)
+
+
+def shifted(draw: Draw, by: int) -> Draw:
+    """Return the scene from its frame `by` on."""
+    return lambda index, width, height: draw(index + by, width, height)
 
 
 SCENES: dict[str, Draw] = {

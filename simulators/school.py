@@ -46,7 +46,12 @@ class School:
             ],
         )
         self._cameras = RtspSimulator(
-            truth, user=USER, password=PASSWORD, channels=channels, holds=self._nvr.plays
+            truth,
+            user=USER,
+            password=PASSWORD,
+            channels=channels,
+            holds=self._nvr.plays,
+            loops=False,
         )
         self.words = {
             "DIR": str(directory),

@@ -21,6 +21,9 @@ OPTIONS = {
 ENCODERS: dict[Codec, Literal["libx264", "libx265"]] = {"h264": "libx264", "hevc": "libx265"}
 
 
+LOOP_FRAMES = 50
+
+
 class Clip(NamedTuple):
     """A loop of coded frames: each a list of NAL units without start codes, the first an IDR."""
 
@@ -48,7 +51,7 @@ def encode(
     fps: int = 25,
     gop_frames: int = 25,
     kbps: int = 600,
-    frames: int = 50,
+    frames: int = LOOP_FRAMES,
     codec: Codec = "h264",
 ) -> Clip:
     """Draw and code a few frames: closed GOPs, no B frames, so that they can loop."""

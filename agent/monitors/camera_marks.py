@@ -1,6 +1,6 @@
 """Hysteresis: bad checks in a row raise a fault, good ones clear it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agent.findings import Cause
 
@@ -40,7 +40,7 @@ class Mark:
 
 
 class Marks:
-    """Several kinds of fault at once, each with its own count; a kind not named is well."""
+    """Several kinds of fault at once, each with its own count."""
 
     def __init__(
         self, raise_after: int, clear_after: int, slow: Mapping[str, int] | None = None
@@ -60,14 +60,24 @@ class Marks:
         """Return what is suspected."""
         return [mark.pending for mark in self._by_kind.values() if mark.pending]
 
-    def see(self, causes: Mapping[str, Cause], *, only: str | None = None) -> None:
-        """Count one check; with `only`, of that kind alone: of the others it says nothing."""
-        for kind in causes:
-            after = self._slow.get(kind, self._raise_after)
-            self._by_kind.setdefault(kind, Mark(after, self._clear_after))
-        for kind, mark in self._by_kind.items():
+    def see(self, found: Mapping[str, Cause | None], *, only: str | None = None) -> None:
+        """Count one check; with `only`, of that kind alone.
+
+        Of a kind that is not named it says nothing: a fault stands until it is seen to be gone,
+        and what was only suspected is dropped.
+        """
+        for kind, cause in found.items():
             if only in {None, kind}:
-                mark.see(causes.get(kind))
+                after = self._slow.get(kind, self._raise_after)
+                mark = self._by_kind.setdefault(kind, Mark(after, self._clear_after))
+                mark.see(cause)
+        for kind, mark in self._by_kind.items():
+            if only is None and kind not in found and not mark.raised:
+                mark.forget_counts()
+
+    def keep(self, kinds: Collection[str]) -> None:
+        """Let go of every other kind, raised or not: what it was held against is gone."""
+        self._by_kind = {kind: mark for kind, mark in self._by_kind.items() if kind in kinds}
 
     def forget_counts(self) -> None:
         """Start counting anew; what is raised stays until evidence clears it."""

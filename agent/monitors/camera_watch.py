@@ -93,7 +93,6 @@ class CameraWatch:
         self._channel_mark = Mark(policy.raise_after, 1)
         self._announced: frozenset[str] = frozenset()
         self._mode: Mode | None = None
-        self._learned_in: dict[Mode, bool] = {}
         self._unsettled_since: float | None = None
         self._opinion: SnapshotReading | None = None
         self._opinion_at: float | None = None
@@ -226,18 +225,17 @@ class CameraWatch:
             return
         self._picture, self._arriving = picture, None
         if isinstance(picture.mode, str):
-            if picture.learned_checks == 0 and self._learned_in.get(picture.mode):
-                self.habit = None  # its view was accepted anew: what it sends is learned anew too
-            known = picture.learned_checks
-            self._learned_in[picture.mode] = not isinstance(known, Unknown) and known > 0
             if self._mode not in {None, picture.mode}:
                 self._unsettled_since = now.monotonic
             self._mode = picture.mode
         if stream.fault is None:
-            causes = picture_causes(picture, self._policy, ptz=self.camera.ptz)
+            found = picture_causes(picture, self._policy, ptz=self.camera.ptz)
+            if picture.begun_anew:
+                self.habit = None
+                self._picture_marks.keep(found)
             # At dusk and after a restart a camera turns its filter and finds its exposure.
             only = LIGHT if self._unsettled(now) else None
-            self._picture_marks.see(causes, only=only)
+            self._picture_marks.see(found, only=only)
 
     def _unsettled(self, now: Instant) -> bool:
         since = self._unsettled_since

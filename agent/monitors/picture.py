@@ -10,79 +10,105 @@ from drivers.readings import PictureReading, Unknown
 LIGHT = "light"
 # What a camera looks at: another view, or a lens that is covered.
 VIEW = "view"
-OBSTRUCTED, BLUR, CAST = "obstructed", "blur", "cast"
+FROZEN = "frozen"
+OBSTRUCTED, BLUR, CAST, PINK = "obstructed", "blur", "cast", "pink"
 # These come with lorries, fog and dawn, and mostly go again.
-PASSING = (OBSTRUCTED, BLUR, CAST)
+PASSING = (OBSTRUCTED, BLUR, CAST, PINK)
+
+# By kind of fault: its cause, or None where it was looked for and is not there.
+Findings = Mapping[str, Cause | None]
 
 
 def picture_causes(
     picture: PictureReading, policy: PicturePolicy, *, ptz: bool = False
-) -> Mapping[str, Cause]:
-    """Name what is wrong, by what is wrong with it; in an empty picture nothing else is looked for.
+) -> Findings:
+    """Name what is wrong, and what was found well; a kind that is not named was not to be told.
 
-    Light has one fault at a time, under `light`. A camera that is steered (`ptz`) has no view of
-    its own, moves and stands as its operator likes.
+    Light has one fault at a time, under `light`; in a picture without light nothing else can be
+    looked for. A camera that is steered (`ptz`) has no view of its own, moves and stands as its
+    operator likes.
     """
     light = light_cause(picture, policy)
     if light is not None:
         return {LIGHT: light}
     night = _below(picture.chroma_levels, policy.grey_chroma_levels)
-    noise_limit = policy.noise_levels * (2 if night else 1)
-    found: dict[str, Cause] = {}
-    if _above(picture.noise_levels, noise_limit):
-        found["noise"] = _cause("camera.noise", levels=picture.noise_levels)
-    if _above(picture.impulse_ratio, policy.snow_ratio):
-        found["snow"] = _cause("camera.snow", ratio=picture.impulse_ratio)
-    if _is_pink(picture, policy):
-        found[CAST] = _cause("camera.colour_cast", levels=picture.cast_levels)
+    noise = policy.noise_levels * (2 if night else 1)
+    found = {
+        LIGHT: None,
+        **_at_most(noise, "noise", "camera.noise", levels=picture.noise_levels),
+        **_at_most(policy.snow_ratio, "snow", "camera.snow", ratio=picture.impulse_ratio),
+        **_pink(picture, policy),
+    }
     if ptz:
         return found
-    if _above(picture.shake_pixels, policy.shake_pixels):
-        found["shake"] = _cause("camera.shaking", pixels=picture.shake_pixels)
-    return {**found, **_unlike_itself(picture, policy)}
+    shake = _at_most(policy.shake_pixels, "shake", "camera.shaking", pixels=picture.shake_pixels)
+    return {**found, **shake, **_frozen(picture, policy), **_unlike_itself(picture, policy)}
 
 
-def _is_pink(picture: PictureReading, policy: PicturePolicy) -> bool:
+def _pink(picture: PictureReading, policy: PicturePolicy) -> Findings:
     """Tell the cast of an infrared filter that stays open: grass is green and brick is orange."""
     a, b = picture.tint_a_levels, picture.tint_b_levels
-    if isinstance(a, Unknown) or isinstance(b, Unknown) or not a > 0 or b > a / 2:
-        return False
-    strong = _above(picture.cast_levels, policy.cast_levels)
-    return strong and _above(picture.cast_spread_ratio, policy.cast_spread_ratio)
+    if isinstance(a, Unknown) or isinstance(b, Unknown):
+        return {}
+    if not a > 0 or b > a / 2 or not _above(picture.cast_spread_ratio, policy.cast_spread_ratio):
+        return {PINK: None}
+    return _at_most(policy.cast_levels, PINK, "camera.colour_cast", levels=picture.cast_levels)
 
 
-def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Mapping[str, Cause]:
+def _frozen(picture: PictureReading, policy: PicturePolicy) -> Findings:
+    """Tell a picture that stands still; one check soon after another has nothing to say of it."""
+    still = picture.still_levels
+    if isinstance(still, Unknown):
+        return {}
+    if still > policy.still_levels:
+        return {FROZEN: None}
+    # Of a scene that often stands still it proves nothing, and nothing to the contrary.
+    living = _below(picture.still_ratio, policy.still_ratio)
+    return {FROZEN: Cause(code="camera.frozen")} if living else {}
+
+
+def _unlike_itself(picture: PictureReading, policy: PicturePolicy) -> Findings:
     """Name in what a picture differs from what its camera is used to show.
 
-    A covered lens, another view, or a picture in pieces explains the rest: nothing else is said.
+    A covered lens, a picture in pieces, or another view explains the rest: nothing else is said.
     """
-    found: dict[str, Cause] = {}
-    still = picture.still_levels
-    living = _below(picture.still_ratio, policy.still_ratio)
-    if living and not isinstance(still, Unknown) and still <= policy.still_levels:
-        found["frozen"] = Cause(code="camera.frozen")
     if _above(picture.covered_ratio, policy.covered_ratio):
-        return {**found, VIEW: _cause("camera.covered", ratio=picture.covered_ratio)}
+        return {VIEW: _cause("camera.covered", ratio=picture.covered_ratio)}
     # Bands tear the view apart; a gate has bars, so a pattern counts only where it was not before.
-    if _above(picture.band_ratio, policy.band_ratio) and _above(picture.band_growth, policy.growth):
-        return {**found, "bands": _cause("camera.bands", ratio=picture.band_ratio)}
-    if not assessable(picture, policy):
+    grown = _above(picture.band_growth, policy.growth)
+    bands = _at_most(policy.band_ratio, "bands", "camera.bands", ratio=picture.band_ratio)
+    found = _if_known(picture.band_growth, bands if grown else {"bands": None})
+    if any(found.values()) or not assessable(picture, policy):
         return found
+    found = {**found, **_view(picture, policy)}
+    if any(found.values()):
+        return found
+    grown = _above(picture.stripe_growth, policy.growth)
+    stripes = _at_most(policy.stripe_ratio, "stripes", "camera.stripes", ratio=picture.stripe_ratio)
+    steepness, shift = picture.steepness_ratio, picture.cast_shift_levels
+    blurred = _below(steepness, policy.blur_ratio)
+    blur = _cause("camera.blurred", ratio=steepness) if blurred else None
+    return {
+        **found,
+        **_if_known(picture.stripe_growth, stripes if grown else {"stripes": None}),
+        **_if_known(steepness, {BLUR: blur}),
+        **_at_most(policy.cast_shift_levels, CAST, "camera.colour_cast", levels=shift),
+    }
+
+
+def _view(picture: PictureReading, policy: PicturePolicy) -> Findings:
+    """Tell another view, or one that something stands in front of."""
     most = _view_limit(picture, policy)
-    if most is not None and _above(picture.view_change, most):
-        if _above(picture.kept_ratio, policy.kept_ratio):
-            # The camera looks where it did: a lorry, or a banner, stands in front of the rest.
-            hidden = 1.0 if isinstance(picture.kept_ratio, Unknown) else 1 - picture.kept_ratio
-            return {**found, OBSTRUCTED: _cause("camera.obstructed", ratio=hidden)}
-        return {**found, VIEW: _view_cause(picture, policy)}
-    striped = _above(picture.stripe_ratio, policy.stripe_ratio)
-    if striped and _above(picture.stripe_growth, policy.growth):
-        found["stripes"] = _cause("camera.stripes", ratio=picture.stripe_ratio)
-    if _below(picture.steepness_ratio, policy.blur_ratio):
-        found[BLUR] = _cause("camera.blurred", ratio=picture.steepness_ratio)
-    if _above(picture.cast_shift_levels, policy.cast_shift_levels):
-        found[CAST] = _cause("camera.colour_cast", levels=picture.cast_shift_levels)
-    return found
+    # A camera that turns by itself has no view to lose.
+    if most is not None and isinstance(picture.view_change, Unknown):
+        return {}
+    if most is None or not _above(picture.view_change, most):
+        return {VIEW: None, OBSTRUCTED: None}
+    if not _above(picture.kept_ratio, policy.kept_ratio):
+        return {VIEW: _view_cause(picture, policy)}
+    # The camera looks where it did: a lorry, or a banner, stands in front of the rest.
+    hidden = 1.0 if isinstance(picture.kept_ratio, Unknown) else 1 - picture.kept_ratio
+    return {VIEW: None, OBSTRUCTED: _cause("camera.obstructed", ratio=hidden)}
 
 
 def _view_limit(picture: PictureReading, policy: PicturePolicy) -> float | None:
@@ -135,6 +161,16 @@ def light_cause(picture: PictureReading, policy: PicturePolicy) -> Cause | None:
         std = round(picture.luma_std, 1)
         return Cause(code="camera.low_contrast", params={"luma_std": std})
     return None
+
+
+def _at_most(most: float, kind: str, code: str, **figure: float | Unknown) -> Findings:
+    """Name a kind by one figure, which may be so much."""
+    [value] = figure.values()
+    return _if_known(value, {kind: _cause(code, **figure) if _above(value, most) else None})
+
+
+def _if_known(value: float | Unknown, found: Findings) -> Findings:
+    return {} if isinstance(value, Unknown) else found
 
 
 def _above(value: float | Unknown, limit: float) -> bool:

@@ -311,7 +311,8 @@ def causes(fields: Fields) -> set[str]:
     reading = PictureReading.model_validate(
         {"device_id": "cam", "observed_at": datetime.now(UTC), **fields}
     )
-    return {cause.code for cause in picture_causes(reading, PicturePolicy()).values()}
+    found = picture_causes(reading, PicturePolicy())
+    return {cause.code for cause in found.values() if cause is not None}
 
 
 if __name__ == "__main__":

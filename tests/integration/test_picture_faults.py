@@ -42,6 +42,6 @@ def coded(scene: str, kbps: int) -> PictureReading:
 @pytest.mark.parametrize("kbps", [1000, 4000])
 def test_a_sick_picture_is_named_after_it_was_coded(scene: str, codes: set[str], kbps: int) -> None:
     found = picture_causes(coded(scene, kbps), PicturePolicy())
-    told = {cause.code for cause in found.values()}
+    told = {cause.code for cause in found.values() if cause}
     assert codes <= told, told
     assert told - codes <= ({"camera.noise"} if scene == "snow" else set()), told

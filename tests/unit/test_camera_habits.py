@@ -97,7 +97,7 @@ def test_a_picture_that_became_small_is_told_and_a_codec_that_saves_bits_is_not(
 def test_an_accepted_camera_is_learned_anew(site: Site) -> None:
     learned(site)
     assert site.check({"fps": 6.0}) == ["camera.low_fps"]
-    site.check({"fps": 6.0}, learned_checks=0)
+    site.check({"fps": 6.0}, learned_checks=0, begun_anew=True)
     assert site.check({"fps": 6.0}, learned_checks=1) == ["camera.low_fps"]  # clears after two
     assert site.check({"fps": 6.0}, learned_checks=2) == []
 
@@ -107,6 +107,39 @@ def test_the_first_night_forgets_nothing(site: Site) -> None:
     for _ in range(4):
         assert site.check(mode="grey", learned_checks=0) == []
     assert site.check({"fps": 6.0}, mode="grey", learned_checks=1) == ["camera.low_fps"]
+
+
+VIEW: dict[str, Any] = {"view_change": 0.95, "view_usual": 0.1, "structured_ratio": 0.7}
+
+
+def test_a_fault_stands_until_it_is_seen_to_be_gone(site: Site) -> None:
+    for _ in range(7):
+        told = site.check(**VIEW, kept_ratio=0.0)
+    assert told == ["camera.view_changed"]
+    for _ in range(4):  # by night, which it has not learned yet
+        assert site.check(mode="grey", learned_checks=0) == ["camera.view_changed"]
+    for _ in range(4):
+        assert "camera.view_changed" in site.check(luma_p98=10)
+    as_before = {**VIEW, "view_change": 0.1}
+    assert [site.check(**as_before) for _ in range(2)][-1] == []
+
+
+def test_a_picture_that_stood_still_is_well_when_it_is_seen_to_move(site: Site) -> None:
+    for _ in range(2):
+        told = site.check(still_levels=0, still_ratio=0.01)
+    assert told == ["camera.frozen"]
+    for _ in range(4):  # too soon after the one before to tell, or a scene that often stands still
+        assert site.check() == ["camera.frozen"]
+        assert site.check(still_levels=0, still_ratio=0.9) == ["camera.frozen"]
+    assert [site.check(still_levels=9, still_ratio=0.9) for _ in range(2)][-1] == []
+
+
+def test_what_it_was_held_against_goes_with_the_view_that_was_accepted(site: Site) -> None:
+    for _ in range(7):
+        told = site.check(**VIEW, kept_ratio=0.0, noise_levels=9)
+    assert set(told) == {"camera.view_changed", "camera.noise"}
+    at_night = site.check(mode="grey", learned_checks=0, noise_levels=9, begun_anew=True)
+    assert at_night == ["camera.noise"]
 
 
 def test_what_is_usual_outlives_a_restart(site: Site, clock: SimulatedClock) -> None:

@@ -21,7 +21,8 @@ def drawn(scene: str, index: int = 0) -> Picture:
 
 
 def looked(scene: str) -> Look:
-    return look_at(drawn(scene), picture_features(drawn(scene)), "colour")
+    grey = cv2.cvtColor(drawn(scene), cv2.COLOR_BGR2GRAY).astype(np.uint8)
+    return look_at(grey, picture_features(drawn(scene)), "colour")
 
 
 def figure(fields: dict[str, object], name: str) -> float:
