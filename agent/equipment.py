@@ -307,9 +307,18 @@ class Equipment:
         wanted: dict[str, tuple[object, Callable[[Monitor | None], Monitor]]] = {
             "host": (site.host, lambda _: HostMonitor(HOST, site.host)),
             "patrol": (
-                (readers, site.checkpoint, site.guard_card, site.post, site.patrol),
+                (
+                    (readers, site.checkpoint, site.guard_card),
+                    (site.post, site.patrol, site.calendar),
+                ),
                 lambda _: PatrolMonitor(
-                    readers, site.checkpoint, site.patrol, zone, site.guard_card, site.post
+                    readers,
+                    site.checkpoint,
+                    site.patrol,
+                    zone,
+                    site.guard_card,
+                    site.post,
+                    site.calendar,
                 ),
             ),
             "retention": (

@@ -1,6 +1,6 @@
 """The county's figures: settings with the county's values as defaults."""
 
-from datetime import date, time
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -172,59 +172,6 @@ class RetentionPolicy(DeviceSettings):
     def target_days(self, channel: Channel) -> int:
         """Return how many days of that channel must be held."""
         return self.key_area_min_days if channel.key_area else self.retention_min_days
-
-
-class PatrolPolicy(DeviceSettings):
-    """How many tours a duty day needs, and when a duty day starts at the site."""
-
-    tours_min_per_day: int = Field(default=5, ge=1, le=100)
-    day_starts: time = time(0, 0)
-    fold_seconds: float = Field(default=60, ge=0)
-    max_duration_minutes: float = Field(default=120, gt=0)
-    min_gap_minutes: float = Field(
-        default=30,
-        ge=0,
-        description="from the end of one tour that counts to the begin of the next: five tours in "
-        "an hour are no five tours",
-    )
-    min_travel_seconds: float = Field(
-        default=0, ge=0, description="from one checkpoint to another; quicker nobody walks"
-    )
-    guard_minutes: float = Field(
-        default=15, ge=0, description="a guard card read so long before a tour says who walks it"
-    )
-
-
-class GuardCard(DeviceSettings):
-    """A card that says who walks; it opens no tour by itself."""
-
-    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
-    name: str
-    tag: str = Field(
-        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
-    )
-
-
-class Post(DeviceSettings):
-    """A place that is to be manned; who is there shows it by its tag, every few hours."""
-
-    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
-    name: str
-    tag: str = Field(
-        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
-    )
-    every_hours: float = Field(default=2, gt=0, le=24)
-
-
-class Checkpoint(DeviceSettings):
-    """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
-
-    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
-    name: str
-    tag: str = Field(
-        pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
-    )
-    mandatory: bool = True
 
 
 class PicturePolicy(DeviceSettings):

@@ -11,15 +11,12 @@ from agent.county.commands import VERBS, Verb
 from agent.policy import (
     AlarmEquipment,
     Button,
-    Checkpoint,
-    GuardCard,
     GuardPolicy,
     HostPolicy,
-    PatrolPolicy,
     PicturePolicy,
-    Post,
     RetentionPolicy,
 )
+from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
     BROKER_PORT,
@@ -268,6 +265,7 @@ class SiteSettings(DeviceSettings):
     guard_card: tuple[SiteGuardCard, ...] = ()
     post: tuple[SitePost, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
+    calendar: CalendarPolicy = CalendarPolicy()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()
     cameras: CameraSettings = CameraSettings()

@@ -71,6 +71,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         )
     yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
+    yield from _times(site)
     yield from _duties(site, present)
 
 
@@ -205,6 +206,17 @@ def _patrol(present: Collection[str]) -> Iterator[Problem]:
         if begun and needed not in present:
             params = {"key": needed}
             yield Problem(code="config.patrol_lacks", params=params, path=(begun[0],))
+
+
+def _times(site: SiteSettings) -> Iterator[Problem]:
+    windows, tours = len(site.patrol.windows), site.patrol.tours_min_per_day
+    if 0 < windows < tours:
+        params: dict[str, str | int | float] = {"windows": windows, "tours": tours}
+        yield Problem(code="config.few_windows", params=params, path=("patrol", "windows"))
+    for index, post in enumerate(site.post):
+        if post.school_days_only and not post.times:
+            path = ("post", index, "school_days_only")
+            yield Problem(code="config.post_times", path=path, device=post.id)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -36,7 +36,9 @@ _BOUNDS = {
 }
 _OWN = frozenset(
     {
+        "bad_days",
         "bad_id",
+        "bad_span",
         "bad_zone",
         "bad_host",
         "bad_key",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.cli.patrol_enroll import Wanted, enrolled
 from agent.enrolment import Section
-from agent.monitors.tours import ONE_DAY, DutyCalendar
+from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
 from agent.patrol_report.days import DutyDay, duty_days
 from agent.patrol_report.page import page
 from agent.patrol_report.table import Site, as_csv, headline, sheets

@@ -119,6 +119,9 @@ class ScanEventData(EventData):
         default=False,
         description="nobody walks so quickly from the checkpoint before: kept, and no visit",
     )
+    out_of_order: bool = Field(
+        default=False, description="another checkpoint must come first: kept, and no visit"
+    )
 
 
 class TourEventData(EventData):
@@ -135,6 +138,20 @@ class TourEventData(EventData):
     too_soon: bool = Field(
         default=False, description="after the tour before it: completed, and it does not count"
     )
+    window: str | None = Field(default=None, description="the time it was for, as 06:00-07:30")
+    outside: bool = Field(
+        default=False, description="every window: completed, and it does not count"
+    )
+
+
+class PatrolWindowEventData(EventData):
+    """The time for a tour is over, or nearly: `late` until `closes_at`, then it is `missed`."""
+
+    kind = "patrol-window"
+    what: Literal["late", "missed", "not_observed"]
+    window: str = Field(description="as 06:00-07:30, in the site's own time")
+    duty_day: date
+    closes_at: AwareDatetime
 
 
 class PatrolDayEventData(EventData):
@@ -152,11 +169,15 @@ class PatrolDayEventData(EventData):
 
 
 class PostEventData(EventData):
-    """A post was left unmanned, or somebody is there again."""
+    """A post was left unmanned, or somebody is there again; or one of its times is over."""
 
     kind = "post"
-    what: Literal["unmanned", "manned"]
+    what: Literal["unmanned", "manned", "not_observed"]
     post: str
+    window: str | None = Field(
+        default=None, description="the time, as 07:00-08:00; none: of a post that has none"
+    )
+    duty_day: date | None = Field(default=None, description="of the window")
     tapped_at: AwareDatetime | None = Field(description="when its tag was last read before")
 
 
@@ -232,6 +253,7 @@ EVENTS: tuple[type[EventData], ...] = (
     ScanEventData,
     TourEventData,
     PatrolDayEventData,
+    PatrolWindowEventData,
     PostEventData,
     CameraEventData,
     RecordingEventData,

@@ -76,15 +76,29 @@ class ReaderState(StateData):
     firmware: Word
 
 
+class PatrolWindow(Frozen):
+    """How it stands with one of the day's times for a tour."""
+
+    window: str = Field(description="as 06:00-07:30, in the site's own time")
+    word: Literal["planned", "due", "late", "done", "missed", "not_observed"]
+
+
 class PatrolState(StateData):
-    """The duty day so far."""
+    """The duty day so far, and what is to be walked next."""
 
     kind = "patrol"
+    volatile = frozenset({"observed_at", "minutes_left"})
     duty_day: date
     tours_done: int
     tours_min_per_day: int
     open_tour: str | None
     last_scan_at: AwareDatetime | None
+    due_from: AwareDatetime | None = Field(
+        default=None, description="when the next tour may begin; none: all are walked"
+    )
+    due_until: AwareDatetime | None = Field(default=None, description="by when it must be complete")
+    minutes_left: int | None = Field(default=None, description="until then")
+    windows: tuple[PatrolWindow, ...] = ()
 
 
 class PostState(StateData):
@@ -92,8 +106,11 @@ class PostState(StateData):
 
     kind = "post"
     tapped_at: AwareDatetime | None = Field(description="when its tag was last read")
-    due_at: AwareDatetime = Field(description="by when it is to be read again")
-    every_hours: float
+    due_at: AwareDatetime | None = Field(
+        description="by when it is to be read again; none: not today or tomorrow"
+    )
+    every_hours: float | None = Field(description="none: at its times alone")
+    times: tuple[str, ...] = Field(default=(), description="as 07:00-08:00, in the site's own time")
 
 
 class RecorderState(StateData):

@@ -8,14 +8,20 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from agent.county.contract import Event, State
-from agent.county.event_data import PatrolDayEventData, ScanEventData, TourEventData
-from agent.county.state_data import PatrolState
+from agent.county.event_data import (
+    PatrolDayEventData,
+    PatrolWindowEventData,
+    ScanEventData,
+    TourEventData,
+)
+from agent.county.state_data import PatrolState, PatrolWindow
 from agent.findings import Cause, Finding, Verdict, worst
 from agent.monitors import Instant
+from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar, SchoolCalendar
 from agent.monitors.posts import PostBook
 from agent.monitors.readers import ReaderWatch, WatchedTime
-from agent.monitors.tours import ONE_DAY, DutyCalendar, Tour, TourBook
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.monitors.tours import Tour, TourBook
+from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
 from drivers.readings import Reading, ScanReading
 
 SITE = "site"
@@ -41,12 +47,14 @@ class PatrolMonitor:
         zone: ZoneInfo,
         guards: Sequence[GuardCard] = (),
         posts: Sequence[Post] = (),
+        school: CalendarPolicy | None = None,
     ) -> None:
         self._policy = policy
         self._calendar = DutyCalendar(zone, policy.day_starts)
         self._readers = ReaderWatch(readers, self._calendar)
         self._book = TourBook(checkpoints, policy, self._calendar, guards)
-        self._posts = PostBook(posts)
+        has_school = SchoolCalendar(school or CalendarPolicy()).has_school
+        self._posts = PostBook(posts, self._calendar, has_school)
         self._last_scan_at: datetime | None = None
         self._closed: date | None = None
 
@@ -75,12 +83,16 @@ class PatrolMonitor:
             return
         self._readers.restore(watched)
         self._closed = watched.closed
+        self._book.windows.restore(watched.windows, watched.until, now.wall)
+        self._posts.restore(watched.posts, watched.until, now.wall)
         # A tour that ran out before the last run ended has been announced by it.
         self._book.expire(now.monotonic - max(0.0, (now.wall - watched.until).total_seconds()))
 
     def watched_time(self, now: Instant) -> WatchedTime:
         """Return what to keep on disk, every minute or so, for the next run's `restore`."""
-        return self._readers.watched_time(now).model_copy(update={"closed": self._closed})
+        windows, posts = self._book.windows.kept(), self._posts.kept()
+        more = {"closed": self._closed, "windows": windows, "posts": posts}
+        return self._readers.watched_time(now).model_copy(update=more)
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
         """Take in one reading of a reader; return what just happened."""
@@ -97,7 +109,26 @@ class PatrolMonitor:
         events = [] if expired is None else [self._tour_event("incomplete", expired, now.wall)]
         watched = not self._readers.unwatched(now)
         events += self._posts.tick(now, watched=watched)
+        events += self._late(now, watched=watched)
         return [*events, *self._close_days(now), *self._readers.tick(now)]
+
+    def _late(self, now: Instant, *, watched: bool) -> Sequence[Event]:
+        """Tell of each time for a tour that is nearly over, or over, without one."""
+        if not self._readers or not self._book.mandatory:
+            return ()
+        return [
+            Event(
+                subject=SITE,
+                time=now.wall,
+                data=PatrolWindowEventData(
+                    what=what,
+                    window=window.span,
+                    duty_day=window.day,
+                    closes_at=window.closes,
+                ),
+            )
+            for window, what in self._book.windows.tick(now, watched=watched)
+        ]
 
     def _close_days(self, now: Instant) -> Sequence[Event]:
         """Tell what each duty day came to that has ended; one that is still walked is waited for.
@@ -140,7 +171,9 @@ class PatrolMonitor:
         """Return the state of each reader and of the duty day."""
         today = self._calendar.day_of(now.wall)
         finding = self._finding(today, now)
-        tour = self._book.open_tour
+        tour, windows = self._book.open_tour, self._book.windows
+        due_from, due_until = self._due(today, now)
+        left = None if due_until is None else (due_until - now.wall).total_seconds() // 60
         patrol = PatrolState(
             verdict=finding.verdict,
             causes=finding.causes,
@@ -150,9 +183,25 @@ class PatrolMonitor:
             tours_min_per_day=self._policy.tours_min_per_day,
             open_tour=None if tour is None else tour.id,
             last_scan_at=self._last_scan_at,
+            due_from=due_from,
+            due_until=due_until,
+            minutes_left=None if left is None else int(left),
+            windows=tuple(
+                PatrolWindow(window=one.span, word=windows.word(one, now.wall))
+                for one in windows.of(today)
+            ),
         )
         posts = self._posts.states(now)
         return [*self._readers.states(now), State(id=SITE, data=patrol), *posts]
+
+    def _due(self, today: date, now: Instant) -> tuple[datetime | None, datetime | None]:
+        """Return from when to when the next tour is to be walked; of windows, the whole of it."""
+        if self._book.windows:
+            window = self._book.windows.next_at(now.wall)
+            return (None, None) if window is None else (window.opens, window.closes)
+        if self._book.completed(today) >= self._policy.tours_min_per_day:
+            return None, None
+        return self._calendar.start_of(today), self._calendar.start_of(today + ONE_DAY)
 
     def _count(self, scan: ScanReading, at: Instant) -> Sequence[Event]:
         post, manned = self._posts.scan(scan.tag_id, at)
@@ -171,6 +220,7 @@ class PatrolMonitor:
             guard=counted.guard,
             post=post,
             too_fast=counted.too_fast,
+            out_of_order=counted.out_of_order,
         )
         events += [Event(subject=scan.device_id, time=at.wall, data=data), *manned]
         if counted.completed is not None:
@@ -189,6 +239,8 @@ class PatrolMonitor:
             missed_checkpoints=self._book.missed(tour),
             guard=tour.guard,
             too_soon=tour.too_soon,
+            window=None if tour.window is None else tour.window.span,
+            outside=tour.outside,
         )
         return Event(subject=SITE, time=moment, data=data)
 
@@ -215,6 +267,7 @@ class PatrolMonitor:
         yield from self._judge_yesterday(today - ONE_DAY)
         for reader in self._readers.unwatched(now):
             yield Verdict.UNKNOWN, Cause(code="patrol.reader_unwatched", params={"reader": reader})
+        yield from self._judge_windows(today, required - done, now)
         # Not a fault before the day is over, and not a pass before they are walked.
         params: dict[str, str | int | float] = {
             "done": done,
@@ -222,6 +275,24 @@ class PatrolMonitor:
             "remaining": required - done,
         }
         yield Verdict.WARN, Cause(code="patrol.tours_due", params=params)
+
+    def _judge_windows(
+        self, today: date, needed: int, now: Instant
+    ) -> Iterable[tuple[Verdict, Cause]]:
+        """Yield the day's times that passed without a tour: a fault once too few are left."""
+        by_word: dict[str, list[str]] = {}
+        for window in self._book.windows.of(today):
+            by_word.setdefault(self._book.windows.word(window, now.wall), []).append(window.span)
+        left = sum(len(by_word.get(word, ())) for word in ("planned", "due", "late"))
+        unseen = by_word.get("not_observed", [])
+        if missed := by_word.get("missed"):
+            verdict = Verdict.FAIL if left + len(unseen) < needed else Verdict.WARN
+            yield verdict, Cause(code="patrol.window_missed", params={"times": ", ".join(missed)})
+        if unseen and left < needed:
+            params: dict[str, str | int | float] = {"times": ", ".join(unseen)}
+            yield Verdict.UNKNOWN, Cause(code="patrol.window_unseen", params=params)
+        for span in by_word.get("late", ()):
+            yield Verdict.WARN, Cause(code="patrol.tour_late", params={"time": span})
 
     def _judge_yesterday(self, day: date) -> Iterable[tuple[Verdict, Cause]]:
         over, tour = self._day(day), self._book.open_tour

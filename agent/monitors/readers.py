@@ -12,7 +12,8 @@ from agent.county.event_data import DeviceEventData
 from agent.county.state_data import ReaderState
 from agent.findings import NOT_YET, Verdict, missing
 from agent.monitors import Instant
-from agent.monitors.tours import ONE_DAY, DutyCalendar
+from agent.monitors.day_windows import KeptWindow
+from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
 from drivers.readings import Frozen, Outage, ReaderReading, Reading, Reason, Unknown
 
 # A reader is polled several times a second; within this the agent has opened a port anew.
@@ -27,6 +28,8 @@ class WatchedTime(Frozen):
     seconds: Mapping[date, float] = Field(description="per duty day, all readers at once")
     until: AwareDatetime
     closed: date | None = Field(default=None, description="the last duty day that was told as over")
+    windows: Mapping[str, KeptWindow] = {}
+    posts: Mapping[str, Mapping[str, KeptWindow]] = {}
 
 
 @dataclass

@@ -3,40 +3,19 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from agent.monitors import Instant
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy
-
-ONE_DAY = timedelta(days=1)
-
-
-class DutyCalendar:
-    """Duty days of a site: from `day_starts` of its own clock to the next, 23, 24 or 25 hours."""
-
-    def __init__(self, zone: ZoneInfo, day_starts: time) -> None:
-        self._zone = zone
-        self._day_starts = day_starts
-
-    def start_of(self, day: date) -> datetime:
-        """Return the instant at which a duty day begins."""
-        return datetime.combine(day, self._day_starts, tzinfo=self._zone).astimezone(UTC)
-
-    def day_of(self, moment: datetime) -> date:
-        """Return the duty day an instant lies in."""
-        # By instants: where a clock is set back, local times come twice, but days never return.
-        day = moment.astimezone(self._zone).date()
-        if moment < self.start_of(day):
-            return day - ONE_DAY
-        return day + ONE_DAY if moment >= self.start_of(day + ONE_DAY) else day
+from agent.monitors.day_windows import DayWindows, Window
+from agent.monitors.duty_calendar import DutyCalendar
+from agent.policy_patrol import Checkpoint, GuardCard, PatrolPolicy
 
 
 @dataclass
 class Tour:
-    """A round in progress; it belongs to the duty day in which it started.
+    """A round in progress; it belongs to the duty day in which it started, or that of its window.
 
-    `too_soon` after the last one, it does not count.
+    `too_soon` after the last one, or `outside` every window, it does not count.
     """
 
     id: str
@@ -45,13 +24,20 @@ class Tour:
     guard: str | None = None
     visited: set[str] = field(default_factory=set)
     too_soon: bool = False
+    window: Window | None = None
+    outside: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it counts once it is complete."""
+        return not self.too_soon and not self.outside
 
 
 @dataclass(frozen=True)
 class Counted:
     """What one scan meant: where it was, or whose card, and the tours it ended on its way.
 
-    `too_fast` after another checkpoint, it is no visit.
+    `too_fast` after another checkpoint, or `out_of_order`, it is no visit.
     """
 
     checkpoint: str | None
@@ -60,12 +46,14 @@ class Counted:
     completed: Tour | None = None
     guard: str | None = None
     too_fast: bool = False
+    out_of_order: bool = False
 
 
 class TourBook:
-    """One free-order tour at a time: it opens, is completed, or runs out of time.
+    """One tour at a time: it opens, is completed, or runs out of time.
 
-    Ages are monotonic, so no jump of the wall clock opens, ends or drops a tour.
+    Ages are monotonic, so no jump of the wall clock opens, ends or drops a tour; which window a
+    tour is for goes by the wall clock, as windows do.
     """
 
     def __init__(
@@ -75,6 +63,13 @@ class TourBook:
         calendar: DutyCalendar,
         guards: Sequence[GuardCard] = (),
     ) -> None:
+        self.windows = DayWindows(
+            policy.windows,
+            calendar,
+            early_minutes=policy.early_minutes,
+            grace_minutes=policy.grace_minutes,
+        )
+        self._order = policy.order
         self._guards = {card.tag: card.id for card in guards}
         self._guard_seen: tuple[str, float] | None = None
         self._guard_seconds = policy.guard_minutes * 60
@@ -124,6 +119,8 @@ class TourBook:
         if self._is_too_fast(checkpoint.id, at.monotonic):
             return Counted(checkpoint.id, folded, expired, too_fast=True)
         self._last_point = (checkpoint.id, at.monotonic)
+        if self._is_out_of_order(checkpoint):
+            return Counted(checkpoint.id, folded, expired, out_of_order=True)
         tour = self._touched(checkpoint, at)
         if tour is None:
             return Counted(checkpoint.id, folded, expired)
@@ -131,9 +128,12 @@ class TourBook:
         if self.missed(tour):
             return Counted(checkpoint.id, folded, expired)
         self.open_tour = None
-        if not tour.too_soon:
+        tour.outside = tour.outside or (tour.window is not None and at.wall > tour.window.closes)
+        if tour.counts:
             self._completed[tour.duty_day] += 1
             self._last_counted = at.monotonic
+            if tour.window is not None:
+                self.windows.do(tour.window)
         return Counted(checkpoint.id, folded, expired, completed=tour)
 
     def _touched(self, checkpoint: Checkpoint, at: Instant) -> Tour | None:
@@ -141,7 +141,8 @@ class TourBook:
         # An optional point scanned behind the last mandatory one must not open a tour that
         # nobody means to walk.
         if self.open_tour is None and checkpoint.mandatory:
-            day = self._calendar.day_of(at.wall)
+            window = self.windows.open_at(at.wall)
+            day = self._calendar.day_of(at.wall) if window is None else window.day
             self._opened[day] += 1
             last = self._last_counted
             self.open_tour = Tour(
@@ -150,6 +151,8 @@ class TourBook:
                 at,
                 guard=self._guard_at(at.monotonic),
                 too_soon=last is not None and at.monotonic - last < self._gap_seconds,
+                window=window,
+                outside=bool(self.windows) and window is None,
             )
         return self.open_tour
 
@@ -164,6 +167,16 @@ class TourBook:
         if seen is None or monotonic - seen[1] > self._guard_seconds:
             return None
         return seen[0]
+
+    def _is_out_of_order(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether another mandatory checkpoint must come first; again at one is no matter."""
+        visited = set[str]() if self.open_tour is None else self.open_tour.visited
+        if self._order == "free" or not checkpoint.mandatory or checkpoint.id in visited:
+            return False
+        left = [point for point in self.mandatory if point not in visited]
+        if self._order == "strict" or not visited.intersection(self.mandatory):
+            return checkpoint.id != left[0]
+        return checkpoint.id == self.mandatory[-1] and len(left) > 1
 
     def _is_too_fast(self, checkpoint: str, monotonic: float) -> bool:
         last = self._last_point

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from agent.monitors.tours import ONE_DAY, DutyCalendar
+from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
 from agent.store.patrol_record import Record
 
 Word = Literal["met", "missed", "not_observed", "open", "no_record"]
+DueWord = Literal["done", "late", "missed", "not_observed"]
+_OF_POST: dict[str, DueWord] = {
+    "manned": "done",
+    "unmanned": "missed",
+    "not_observed": "not_observed",
+}
 
 
 @dataclass(frozen=True)
 class Scan:
     """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
-    `sure`: the machine knew the time. `too_fast` after the checkpoint before, it was no visit.
+    `sure`: the machine knew the time. `too_fast` after the checkpoint before, or `out_of_order`,
+    it was no visit.
     """
 
     at: datetime
@@ -30,13 +37,15 @@ class Scan:
     guard: str | None = None
     post: str | None = None
     too_fast: bool = False
+    out_of_order: bool = False
 
 
 @dataclass(frozen=True)
 class TourOf:
     """One tour; `missed` are the mandatory checkpoints it left out.
 
-    One that was `too_soon` after another does not count, however complete.
+    One that was `too_soon` after another, or `outside` every window, does not count, however
+    complete.
     """
 
     id: str
@@ -46,11 +55,13 @@ class TourOf:
     missed: tuple[str, ...]
     guard: str | None = None
     too_soon: bool = False
+    window: str | None = None
+    outside: bool = False
 
     @property
     def counts(self) -> bool:
         """Tell whether it is one of those the day needs."""
-        return self.complete and not self.too_soon
+        return self.complete and not self.too_soon and not self.outside
 
     @property
     def minutes(self) -> float:
@@ -67,6 +78,15 @@ class Away:
     until: datetime | None
 
 
+@dataclass(frozen=True)
+class Due:
+    """One time at which something was due: a tour, or somebody at a `post`, and what came of it."""
+
+    window: str
+    word: DueWord
+    post: str | None = None
+
+
 @dataclass
 class DutyDay:
     """One duty day as the record has it."""
@@ -80,6 +100,8 @@ class DutyDay:
     tours: list[TourOf] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
     away: list[Away] = field(default_factory=list)
+    due: list[Due] = field(default_factory=list)
+    left_alone: list[tuple[str, datetime]] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -114,6 +136,10 @@ def duty_days(
             said.add(day.day)
         elif kind == "scan" and (day := found.get(calendar.day_of(at))):
             day.scans.append(_scan(data, at, sure=told.get("clock") != "unsync"))
+        elif kind == "patrol-window" and (day := found.get(date.fromisoformat(data["duty_day"]))):
+            day.due.append(Due(data["window"], data["what"]))
+        elif kind == "post":
+            _of_post(found, data, at, calendar)
         elif kind == "device" and data["device"] in readers:
             if data["what"] == "lost":
                 lost.setdefault(data["device"], at)
@@ -122,6 +148,7 @@ def duty_days(
     away += [Away(reader, since, None) for reader, since in lost.items()]
     for day in found.values():
         day.tours.sort(key=lambda tour: tour.started_at)
+        day.due = _settled(day)
         day.scans.sort(key=lambda scan: scan.at)
         day.away = [one for one in away if _overlaps(one, day)]
         if day.day not in said:
@@ -136,6 +163,29 @@ def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
         if not scan.folded and scan.guard is None and scan.post is None:
             found[scan.checkpoint].append(scan)
     return found
+
+
+def _of_post(
+    found: dict[date, DutyDay], data: dict[str, Any], at: datetime, calendar: DutyCalendar
+) -> None:
+    window, post = data.get("window"), data["post"]
+    day = found.get(date.fromisoformat(data["duty_day"]) if window else calendar.day_of(at))
+    if day is None:
+        return
+    if window:
+        day.due.append(Due(window, _OF_POST[data["what"]], post))
+    elif data["what"] == "unmanned":
+        day.left_alone.append((post, at))
+
+
+def _settled(day: DutyDay) -> list[Due]:
+    """Return one outcome for each time something was due, in the order of their names."""
+    walked = {tour.window for tour in day.tours if tour.counts and tour.window}
+    last = {(one.post or "", one.window): one for one in day.due}
+    for window in walked:
+        late = ("", window) in last
+        last["", window] = Due(window, "late" if late else "done")
+    return [last[key] for key in sorted(last)]
 
 
 def _unsaid(day: DutyDay, now: datetime) -> Word:
@@ -162,6 +212,8 @@ def _tour(data: dict[str, Any], at: datetime) -> TourOf:
         missed=tuple(data["missed_checkpoints"]),
         guard=data.get("guard"),
         too_soon=data.get("too_soon", False),
+        window=data.get("window"),
+        outside=data.get("outside", False),
     )
 
 
@@ -177,6 +229,7 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         guard=data.get("guard"),
         post=data.get("post"),
         too_fast=data.get("too_fast", False),
+        out_of_order=data.get("out_of_order", False),
     )
 
 

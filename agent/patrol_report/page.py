@@ -12,7 +12,7 @@ WIDTH, LEFT, RIGHT, TOP, ROW = 720, 130, 24, 24, 22
 _COLOURS = {"met": "#1a7f37", "missed": "#cf222e", "not_observed": "#9a6700"}
 _UNSAID = "#57606a"
 # More rows than these do not fit on the page with the picture.
-TOURS_SHOWN, DAYS_SHOWN = 16, 31
+TOURS_SHOWN, DUE_SHOWN, DAYS_SHOWN = 12, 14, 31
 _STYLE = """
 @page { size: A4; margin: 14mm; }
 body { font: 10.5pt "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
@@ -38,9 +38,9 @@ def page(
     title = sentence(lang, "patrol_report.title")
     span = days[0].day.isoformat() + ("" if one else f" – {days[-1].day.isoformat()}")
     word = days[0].word if one else _worst(days)
-    day_sheet, tour_sheet, _ = sheets(days, site, lang)
+    day_sheet, tour_sheet, due_sheet, _ = sheets(days, site, lang)
     table = (
-        _table(tour_sheet, TOURS_SHOWN, lang)
+        _table(tour_sheet, TOURS_SHOWN, lang) + _table(due_sheet, DUE_SHOWN, lang, "dense")
         if one
         else _table(day_sheet, DAYS_SHOWN, lang, "dense")
     )
@@ -140,6 +140,8 @@ def _box(left: float, top: float, width: float, height: float, colour: str) -> s
 
 
 def _table(sheet: Sheet, most: int, lang: Language, style: str = "") -> str:
+    if not sheet.rows:
+        return ""
     head = "".join(f"<th>{escape(name)}</th>" for name in sheet.head)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"

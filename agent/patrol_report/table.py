@@ -36,8 +36,9 @@ class Sheet:
 
 
 def sheets(days: Sequence[DutyDay], site: Site, lang: Language) -> Sequence[Sheet]:
-    """Return the report as three tables: days, tours, scans."""
-    return (_days(days, lang), _tours(days, site, lang), _scans(days, site, lang))
+    """Return the report as four tables: days, tours, times and posts, scans."""
+    due = _due(days, site, lang)
+    return (_days(days, lang), _tours(days, site, lang), due, _scans(days, site, lang))
 
 
 def headline(days: Sequence[DutyDay], lang: Language) -> str:
@@ -113,6 +114,25 @@ def _tours(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
     return Sheet(_word(lang, "tours_title"), _words(lang, "tours_head"), rows)
 
 
+def _due(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
+    """Return a line for each time of each day, and for each post of each day that has none."""
+    rows: list[Sequence[Cell]] = []
+    for day in days:
+        timed = {one.post for one in day.due}
+        for one in day.due:
+            name = _word(lang, "tour") if one.post is None else site.posts.get(one.post, one.post)
+            rows.append((day.day.isoformat(), name, one.window, _word(lang, f"due_{one.word}"), ""))
+        for post, name in site.posts.items():
+            taps = sum(scan.post == post and not scan.folded for scan in day.scans)
+            alone = [clock(at, site) for who, at in day.left_alone if who == post]
+            if post in timed or not (taps or alone):
+                continue
+            outcome = _word(lang, "due_left_alone" if alone else "due_manned")
+            detail = sentence(lang, "patrol_report.taps", taps=taps, alone=", ".join(alone) or "—")
+            rows.append((day.day.isoformat(), name, "", outcome, detail))
+    return Sheet(_word(lang, "due_title"), _words(lang, "due_head"), rows)
+
+
 def _scans(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
     rows: list[Sequence[Cell]] = [
         (
@@ -134,6 +154,8 @@ def _scans(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
 def _outcome(tour: TourOf, lang: Language) -> str:
     if not tour.complete:
         return _word(lang, "incomplete")
+    if tour.outside:
+        return _word(lang, "outside")
     return _word(lang, "too_soon" if tour.too_soon else "complete")
 
 
@@ -149,6 +171,7 @@ def _place(scan: Scan, site: Site, lang: Language) -> str:
 
 def _remark(scan: Scan, lang: Language) -> str:
     words = ["too_fast"] if scan.too_fast else []
+    words += ["out_of_order"] if scan.out_of_order else []
     words += [] if scan.sure else ["clock_unsure"]
     return ", ".join(_word(lang, word) for word in words)
 

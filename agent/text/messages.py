@@ -27,10 +27,13 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
     if kind == "scan":
         what = "folded" if data.get("folded") else "checkpoint"
         what = "too_fast" if data.get("too_fast") else what
+        what = "out_of_order" if data.get("out_of_order") else what
         what = what if data.get("checkpoint") else "unknown_tag"
         what = next((who for who in ("guard", "post") if data.get(who)), what)
-    elif kind == "tour" and data.get("too_soon"):
-        what = "too_soon"
+    elif kind == "tour" and (data.get("outside") or data.get("too_soon")):
+        what = "outside" if data.get("outside") else "too_soon"
+    elif kind == "post" and data.get("window"):
+        what = f"{what}_at"
     elif what == "press" and data.get("certainty") == "possible":
         what = "press_possible"
     elif kind == "camera" and data.get("cameras"):

@@ -1,6 +1,6 @@
 """A school with readers and checkpoints for the patrol tests, lived through step by step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from agent.county.state_data import PatrolState, ReaderState
 from agent.monitors import Instant
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
 from drivers.base import Clock
 from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
 
@@ -47,15 +47,28 @@ class School:
         min_gap_minutes: float = 0,
         guards: Sequence[GuardCard] = (),
         posts: Sequence[Post] = (),
+        policy: PatrolPolicy | None = None,
+        school: CalendarPolicy | None = None,
     ) -> None:
         self.clock = clock
         self.readers = readers
-        policy = PatrolPolicy(
+        rules = policy or PatrolPolicy(
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
-        self.monitor = PatrolMonitor(readers, checkpoints, policy, zone, guards, posts)
+        self._made: Callable[[], PatrolMonitor] = lambda: PatrolMonitor(
+            readers, checkpoints, rules, zone, guards, posts, school
+        )
+        self.monitor = self._made()
         self.events: list[Event] = []
         self.journal: list[ScanReading] = []
+
+    def again(self, kept: WatchedTime | None) -> "School":
+        """Start the agent anew with its journal; what was told stays told."""
+        self.monitor = self._made()
+        since = self.monitor.restore_since(self.now)
+        journal = [scan for scan in self.journal if scan.observed_at >= since]
+        self.monitor.restore(journal, self.now, kept)
+        return self
 
     @property
     def now(self) -> Instant:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from agent.county.event_data import ScanEventData
 from agent.findings import Verdict
-from agent.policy import Checkpoint
+from agent.policy_patrol import Checkpoint
 from tests.unit.patrol_school import (
     HOUR,
     NORTH,

@@ -6,7 +6,7 @@ from agent.county.event_data import PostEventData
 from agent.county.state_data import PostState
 from agent.findings import Verdict
 from agent.monitors.readers import WatchedTime
-from agent.policy import Post
+from agent.policy_patrol import Post
 from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_school import HOUR, NORTH, School
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.monitors import Instant
-from agent.monitors.tours import DutyCalendar, TourBook
-from agent.policy import Checkpoint, GuardCard, PatrolPolicy
+from agent.monitors.duty_calendar import DutyCalendar
+from agent.monitors.tours import TourBook
+from agent.policy_patrol import Checkpoint, GuardCard, PatrolPolicy
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI_OFFSET_SECONDS = 8 * 3600
