@@ -15,10 +15,12 @@ from drivers.base import Clock, Confirming, Driver, OutputDriver
 from drivers.host import HostDriver, HostSettings
 from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.wedge import WedgeDriver
 
 _READERS: Mapping[str, Callable[[NfcReader, Clock], Driver]] = {
     "pn532": Pn532Driver,
     "em4100": Em4100Driver,
+    "wedge": WedgeDriver,
 }
 HOST = "host"
 LOOP_SECONDS = 1.0

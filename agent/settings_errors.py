@@ -45,6 +45,7 @@ _OWN = frozenset(
         "bad_mask",
         "bad_host_port",
         "bad_tag",
+        "bad_tech",
         "blank",
         "loop_poles",
         "no_modem_lines",

@@ -20,7 +20,7 @@ class DeviceTimeoutError(DeviceUnreachableError):
 
 
 class PortLostError(DeviceUnreachableError):
-    """The serial port went away or cannot be opened: close it and open it again."""
+    """The port went away or cannot be opened: close it and open it again."""
 
     reason = "port_lost"
 

@@ -61,7 +61,7 @@ SENTENCES = {
     # ---- why a measurement is missing
     "unknown.unreachable": "the device cannot be reached{detail}",
     "unknown.timeout": "the device did not answer in time{detail}",
-    "unknown.port_lost": "the serial port is gone: check the plug and the adapter{detail}",
+    "unknown.port_lost": "the port is gone: check the plug and the adapter{detail}",
     "unknown.busy": "the device is busy and refuses for now{detail}",
     "unknown.malformed": "the device's answer makes no sense{detail}",
     "unknown.truncated": "the device's answer is incomplete{detail}",
@@ -127,6 +127,7 @@ SENTENCES = {
     "config.few_windows": "{windows} windows cannot hold the {tours} tours a day: add windows, or set tours_min_per_day",
     "config.post_times": "school_days_only needs times: a post tapped every few hours is manned every day",
     "config.bad_tag": "{key} must be kind:number in upper-case hex, such as nfca:04A1B2C3D4E580",
+    "config.bad_tech": "{key} must be a kind of tag in lower-case letters and digits, such as em4100",
     "config.no_modem_lines": (
         "{key} must be a device path or rfc2217://host:port: others have no modem lines"
     ),

@@ -61,7 +61,7 @@ SENTENCES = {
     # ---- why a measurement is missing
     "unknown.unreachable": "连不上设备{detail}",
     "unknown.timeout": "设备在规定时间内没有应答{detail}",
-    "unknown.port_lost": "串口丢失，请检查插头和转换线{detail}",
+    "unknown.port_lost": "端口丢失，请检查插头和转换线{detail}",
     "unknown.busy": "设备忙，暂时拒绝访问{detail}",
     "unknown.malformed": "设备的应答无法解析{detail}",
     "unknown.truncated": "设备的应答不完整{detail}",
@@ -127,6 +127,7 @@ SENTENCES = {
     "config.few_windows": "只有 {windows} 个时段，容不下每天 {tours} 次巡更：请增加时段，或修改 tours_min_per_day",
     "config.post_times": "school_days_only 需要 times：按小时打卡的岗位每天都要有人",
     "config.bad_tag": "{key} 应为 制式:卡号，卡号为大写十六进制，如 nfca:04A1B2C3D4E580",
+    "config.bad_tech": "{key} 应为标签制式，只含小写字母和数字，如 em4100",
     "config.no_modem_lines": ("{key} 应为设备路径或 rfc2217://主机:端口，其他写法读不到串口控制线"),
     "config.loop_poles": "closed_at_rest 和 open_at_rest 至少写一个，且不能是同一根线",
     "config.not_absolute": "{key} 应为绝对路径，以 / 开头",

@@ -28,6 +28,7 @@ from drivers.errors import (
 from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.nfc.settings import ReaderSettings
+from drivers.nfc.wedge import WedgeDriver
 from drivers.readings import Reading
 from simulators.em4100 import Em4100Simulator
 from simulators.modbus import ModbusSimulator
@@ -35,6 +36,7 @@ from simulators.modem_lines import ModemLinesSimulator
 from simulators.pn532 import Pn532Simulator
 from simulators.surgard import SurgardSimulator
 from simulators.truth import Truth
+from simulators.wedge import WedgeSimulator, open_pipe
 from tests.contract.recorder_rigs import DahuaRig, HikvisionRig, OnvifRig
 
 DEADLINE_SECONDS = 0.5
@@ -201,6 +203,24 @@ class Em4100Rig:
         self._simulator.stop()
 
 
+class WedgeRig:
+    """A reader that types, with nobody there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._port = directory / "keys"
+        self._simulator = WedgeSimulator(self._port, Truth())
+
+    def driver(self, clock: Clock) -> Driver:
+        settings = ReaderSettings(id="dut", driver="wedge", port=str(self._port))
+        return WedgeDriver(settings, clock, open_pipe)
+
+    def plug(self) -> None:
+        self._simulator.start()
+
+    def unplug(self) -> None:
+        self._simulator.stop()
+
+
 ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "pn532": Pn532Rig,
     "modbus": ModbusRig,
@@ -213,6 +233,7 @@ RIGS: dict[str, Callable[[Path], Rig]] = {
     **ANSWERING,
     "modem_lines": ModemLinesRig,
     "em4100": Em4100Rig,
+    "wedge": WedgeRig,
 }
 
 
@@ -259,7 +280,7 @@ def poll_until_good(driver: Driver, tries: int = 3) -> Sequence[Reading]:
 
 
 def test_only_what_cannot_be_asked_is_spared_silence_and_garble() -> None:
-    assert set(RIGS) - set(ANSWERING) == {"modem_lines", "em4100"}
+    assert set(RIGS) - set(ANSWERING) == {"modem_lines", "em4100", "wedge"}
     assert set(ANSWERING) < set(RIGS)
 
 

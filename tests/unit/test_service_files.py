@@ -60,6 +60,18 @@ def test_serial_adapters_are_allowed_by_number() -> None:
     assert not re.search(r"^DeviceAllow=char-tty", text, re.MULTILINE)
 
 
+def test_input_devices_are_allowed_for_reading_and_their_group_is_there_before_the_service() -> (
+    None
+):
+    text = UNIT.read_text(encoding="utf-8")
+    assert re.findall(r"^DeviceAllow=char-input (.*)$", text, re.MULTILINE) == ["r"]
+    [groups] = re.findall(r"^SupplementaryGroups=(.*)$", text, re.MULTILINE)
+    # The service does not start while one of its groups is missing: sysusers makes them.
+    members = (SYSTEMD / "campus-agent.sysusers").read_text(encoding="utf-8")
+    assert groups.split() == re.findall(r"^m campus-agent (.*)$", members, re.MULTILINE)
+    assert "input" in groups.split()
+
+
 def test_the_installer_is_plain_shell() -> None:
     assert run("sh", "-n", str(SYSTEMD / "install.sh")).stderr == ""
 
