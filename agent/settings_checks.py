@@ -71,6 +71,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         )
     yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
+    yield from _sun(site)
     yield from _duties(site, present)
 
 
@@ -205,6 +206,21 @@ def _patrol(present: Collection[str]) -> Iterator[Problem]:
         if begun and needed not in present:
             params = {"key": needed}
             yield Problem(code="config.patrol_lacks", params=params, path=(begun[0],))
+
+
+def _sun(site: SiteSettings) -> Iterator[Problem]:
+    """Only a reader that has the keys can ask a tag for its proof."""
+    asking = False
+    for index, reader in enumerate(site.nfc_reader):
+        if reader.sun_keys is not None and reader.driver != "pn532":
+            path: KeyPath = ("nfc_reader", index, "sun_keys")
+            yield Problem(code="config.no_sun", path=path, device=reader.id)
+        else:
+            asking = asking or reader.sun_keys is not None
+    for index, checkpoint in enumerate(site.checkpoint):
+        if checkpoint.require == "sun" and not asking:
+            path = ("checkpoint", index, "require")
+            yield Problem(code="config.sun_unread", path=path, device=checkpoint.id)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -17,7 +17,8 @@ Word = Literal["met", "missed", "not_observed", "open", "no_record"]
 class Scan:
     """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
-    `sure`: the machine knew the time. `too_fast` after the checkpoint before, it was no visit.
+    `sure`: the machine knew the time. `too_fast` after the checkpoint before, or `refused`, it was
+    no visit.
     """
 
     at: datetime
@@ -30,6 +31,7 @@ class Scan:
     guard: str | None = None
     post: str | None = None
     too_fast: bool = False
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,10 @@ def duty_days(
 
 
 def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
-    """Return a day's scans by checkpoint, repeats, guards' cards and posts left out."""
+    """Return a day's scans by checkpoint; repeats, guards' cards, posts, refused tags left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded and scan.guard is None and scan.post is None:
+        if not scan.folded and not scan.refused and scan.guard is None and scan.post is None:
             found[scan.checkpoint].append(scan)
     return found
 
@@ -177,6 +179,7 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         guard=data.get("guard"),
         post=data.get("post"),
         too_fast=data.get("too_fast", False),
+        refused=data.get("refused"),
     )
 
 

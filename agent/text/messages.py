@@ -29,6 +29,7 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = "too_fast" if data.get("too_fast") else what
         what = what if data.get("checkpoint") else "unknown_tag"
         what = next((who for who in ("guard", "post") if data.get(who)), what)
+        what = data.get("refused") or what
     elif kind == "tour" and data.get("too_soon"):
         what = "too_soon"
     elif what == "press" and data.get("certainty") == "possible":

@@ -87,6 +87,7 @@ def lived(directory: Path) -> School:
     school.live(18 * HOUR - 24 * 60, step=20)
     school.tour()
     school.scan("nfca:FEED")
+    school.scan(ROOF, assurance="sun", refused="bad_mac")
     school.live(8 * HOUR, step=20)
     school.scan(NORTH)
     school.live(16 * HOUR - 720, step=20)
@@ -186,6 +187,9 @@ def test_the_tables_hold_what_was_told_and_no_more(school: School, directory: Pa
     assert {row[2] for row in scans} == {
         "北墙<b>&", "South wall", "'=Roof", "unknown tag",
     }  # fmt: skip
+    assert [row[4:7] for row in scans if "refused" in row[6]] == [
+        ["sun", "gate", "refused: proof wrong, perhaps a copy"]
+    ]
     assert [row[6] for row in tours].count("complete") == sum(completed.values())
     assert "South wall" in [row[7] for row in tours if row[6] == "incomplete"]
 
