@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import urllib.parse
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ from pydantic import SecretStr
 from agent.findings import Cause
 from agent.settings_types import SecretReference
 from agent.text import explain
+from drivers.nfc.sun import SunKeys
 
 LARGEST_SECRET_BYTES = 4096
 MASK = "***"
 # `LoadCredential=site:DIRECTORY` loads every file of a directory, named `site_FILE`
 # (systemd.exec(5)); our unit does so.
 FOLDER = "site"
+_AES_128_KEY = re.compile(r"[0-9A-Fa-f]{32}")
 
 
 class CredentialError(Exception):
@@ -81,6 +84,16 @@ class Credentials:
         secret = _text(_content(path), path)
         self.redactor.add(secret)
         return SecretStr(secret)
+
+    def sun_keys(self, reference: SecretReference) -> SunKeys:
+        """Read the meta key and the master key, a line each. Raises CredentialError."""
+        path = self._place(reference)
+        lines = _content(path).decode(errors="replace").split()
+        if len(lines) != 2 or any(_AES_128_KEY.fullmatch(line) is None for line in lines):
+            raise CredentialError("credential.not_keys", file=str(path))
+        for line in lines:
+            self.redactor.add(line)
+        return SunKeys(*map(bytes.fromhex, lines))
 
     def path(self, reference: SecretReference) -> Path:
         """Return where a secret lies that a library reads by itself, such as a private key.

@@ -21,12 +21,13 @@ from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.police_link import PoliceLinkMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
-from agent.parts import HOST, LoopName, Made, Plan, device_plans
+from agent.parts import HOST, LoopName, Made, Plan, device_plans, reader_plan
 from agent.picture_learning import PictureLearning
 from agent.policy import PicturePolicy
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
+from agent.store.sun_counters import FileCounters
 from agent.thumbnails import Thumbnails
 from drivers.any_reading import AnyReading
 from drivers.base import Clock, Confirming, OutputDriver
@@ -38,6 +39,7 @@ ROUNDS_UNTIL_STALE = 3
 LEAST_MAX_AGE_SECONDS = 60.0
 WATCHED_TIME = "patrol_watched"
 HABITS = "camera_habits"
+SUN_COUNTERS = "sun_counters.json"
 
 log = structlog.get_logger()
 
@@ -81,6 +83,7 @@ class Equipment:
         self._credentials = credentials
         self._clock = clock
         self._scheduler = scheduler
+        self._counters = FileCounters(site.state.directory / SUN_COUNTERS)
         self._parts: dict[str, _Running] = {}
         self._judges: dict[str, _Judge] = {}
         self._workers = StreamWorkers(clock)
@@ -230,6 +233,15 @@ class Equipment:
 
     def _plans(self, site: SiteSettings, problems: list[str]) -> Iterator[Plan]:
         yield from device_plans(site, self._clock)
+        for reader in site.nfc_reader:
+            try:
+                given = reader.sun_keys
+                keys = self._credentials.sun_keys(given) if given is not None else None
+            except CredentialError as error:
+                # Read without them a copy would pass for the tag.
+                problems.append(f"{reader.id}: {error}")
+                continue
+            yield reader_plan(reader, keys, self._counters, self._clock)
         recorders = []
         for recorder in site.recorder:
             try:

@@ -15,13 +15,9 @@ from drivers.base import Clock, Confirming, Driver, OutputDriver
 from drivers.host import HostDriver, HostSettings
 from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
+from drivers.nfc.sun import Counters, SunCheck, SunKeys
 from drivers.nfc.wedge import WedgeDriver
 
-_READERS: Mapping[str, Callable[[NfcReader, Clock], Driver]] = {
-    "pn532": Pn532Driver,
-    "em4100": Em4100Driver,
-    "wedge": WedgeDriver,
-}
 HOST = "host"
 LOOP_SECONDS = 1.0
 RECEIVER_SECONDS = 0.5
@@ -68,7 +64,7 @@ class Plan:
 
 
 def device_plans(site: SiteSettings, clock: Clock) -> Sequence[Plan]:
-    """Plan every device but the recorders and their cameras; those on one port are one part."""
+    """Plan every device that needs no secret; those on one port are one part."""
     by_port: dict[str, list[AlarmModule]] = {}
     for module in site.alarm_module:
         by_port.setdefault(module.port, []).append(module)
@@ -91,12 +87,14 @@ def device_plans(site: SiteSettings, clock: Clock) -> Sequence[Plan]:
             Plan(f"receiver {one.id}", one, "alarm", partial(_receiver, one, clock))
             for one in site.alarm_receiver
         ),
-        *(
-            Plan(f"reader {one.id}", one, "watch", partial(_reader, one, clock))
-            for one in site.nfc_reader
-        ),
         Plan(HOST, machine, "watch", partial(_host, machine, clock)),
     ]
+
+
+def reader_plan(reader: NfcReader, keys: SunKeys | None, counters: Counters, clock: Clock) -> Plan:
+    """Plan a reader of tags; with `keys` it asks tags to prove that they are no copies."""
+    make = partial(_reader, reader, keys, counters, clock)
+    return Plan(f"reader {reader.id}", (reader, keys), "watch", make)
 
 
 def _bus(modules: Sequence[AlarmModule], clock: Clock) -> Made:
@@ -125,8 +123,14 @@ def _receiver(receiver: Receiver, clock: Clock) -> Made:
     return Made(thread, confirming={receiver.id: driver})
 
 
-def _reader(reader: NfcReader, clock: Clock) -> Made:
-    driver = _READERS[reader.driver](reader, clock)
+def _reader(reader: NfcReader, keys: SunKeys | None, counters: Counters, clock: Clock) -> Made:
+    sun = SunCheck(keys, counters) if keys is not None else None
+    drivers: Mapping[str, Callable[[], Driver]] = {
+        "pn532": lambda: Pn532Driver(reader, clock, sun),
+        "em4100": lambda: Em4100Driver(reader, clock),
+        "wedge": lambda: WedgeDriver(reader, clock),
+    }
+    driver = drivers[reader.driver]()
     return Made(
         DeviceThread(
             driver,

@@ -118,3 +118,6 @@ class Checkpoint(DeviceSettings):
         pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
     )
     mandatory: bool = True
+    require: Literal["uid", "sun"] = Field(
+        default="uid", description="`sun`: only a tag that proves that it is no copy is a visit"
+    )

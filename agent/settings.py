@@ -141,6 +141,11 @@ class NfcReader(ReaderSettings):
     id: Id
     name: str = ""
     port: Text
+    sun_keys: SecretReference | None = Field(
+        default=None,
+        description="keys of tags that prove that they are no copy (NTAG 424 DNA, SUN): two lines "
+        "of 32 hex digits, the meta key and the master key",
+    )
 
 
 class SiteCheckpoint(Checkpoint):

@@ -72,6 +72,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
     yield from _times(site)
+    yield from _sun(site)
     yield from _duties(site, present)
 
 
@@ -217,6 +218,21 @@ def _times(site: SiteSettings) -> Iterator[Problem]:
         if post.school_days_only and not post.times:
             path = ("post", index, "school_days_only")
             yield Problem(code="config.post_times", path=path, device=post.id)
+
+
+def _sun(site: SiteSettings) -> Iterator[Problem]:
+    """Only a reader that has the keys can ask a tag for its proof."""
+    asking = False
+    for index, reader in enumerate(site.nfc_reader):
+        if reader.sun_keys is not None and reader.driver != "pn532":
+            path: KeyPath = ("nfc_reader", index, "sun_keys")
+            yield Problem(code="config.no_sun", path=path, device=reader.id)
+        else:
+            asking = asking or reader.sun_keys is not None
+    for index, checkpoint in enumerate(site.checkpoint):
+        if checkpoint.require == "sun" and not asking:
+            path = ("checkpoint", index, "require")
+            yield Problem(code="config.sun_unread", path=path, device=checkpoint.id)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -46,6 +46,9 @@ def secret_references(site: SiteSettings) -> Iterator[tuple[KeyPath, str | None,
         yield ("broker", "tls", "key"), None, site.broker.tls.key
     for index, recorder in enumerate(site.recorder):
         yield ("recorder", index, "password"), recorder.id, recorder.password
+    for index, reader in enumerate(site.nfc_reader):
+        if reader.sun_keys is not None:
+            yield ("nfc_reader", index, "sun_keys"), reader.id, reader.sun_keys
 
 
 def _secrets(
@@ -58,7 +61,12 @@ def _secrets(
             continue
         try:
             # A private key has many lines and is read by the library that needs it.
-            credentials.path(reference) if path[-1] == "key" else credentials.resolve(reference)
+            if path[-1] == "key":
+                credentials.path(reference)
+            elif path[-1] == "sun_keys":
+                credentials.sun_keys(reference)
+            else:
+                credentials.resolve(reference)
         except CredentialError as error:
             cause = error.cause
             if cause.code in _ELSEWHERE:

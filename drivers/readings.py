@@ -191,12 +191,14 @@ class ReaderReading(Reading):
 class ScanReading(Reading):
     """A tag came into the reader's field: once per presence, not once per poll.
 
-    `tag_id` is `tech:UIDHEX`, upper case, MSB first, such as `nfca:04A1B2C3D4E580`.
+    `tag_id` is `tech:UIDHEX`, upper case, MSB first, such as `nfca:04A1B2C3D4E580`. `sun`: it has
+    shown a message that no other tag can make, or tried to: one that was `refused` proves nothing.
     """
 
     kind: Literal["scan"] = "scan"
     tag_id: str
-    assurance: Literal["uid", "cmac"]
+    assurance: Literal["uid", "sun"]
+    refused: Literal["bad_mac", "replayed"] | None = None
 
 
 class StreamLayer(StrEnum):

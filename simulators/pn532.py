@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.ntag424 import Ntag424
 from simulators.pty_line import PtyLine
 from simulators.truth import Truth
 
@@ -29,6 +30,7 @@ class Card:
 
     uid: bytes
     iso14443_4: bool = False
+    chip: Ntag424 | None = None  # what answers its APDUs
 
     def listed(self, number: int, *, with_ats: bool) -> bytes:
         """Return the card as InListPassiveTarget lists it (7.3.5)."""
@@ -54,6 +56,8 @@ class Pn532Simulator:
         self.garble_replies = 0
         self.drop_acks = 0
         self.late_reply_seconds = 0.0  # for the next reply only
+        # Cards are pulled away before that many more APDUs are answered; None: they stay.
+        self.apdus_left: int | None = None
         # Real 7-byte cards are missed by every second list unless released (Adafruit-PN532#52).
         self.misses_selected_cards = True
         self.commands: list[int] = []
@@ -91,10 +95,10 @@ class Pn532Simulator:
         """Put bytes on the wire that no command asked for."""
         self._line.send(data)
 
-    def present(self, uid: bytes, *, iso14443_4: bool = False) -> None:
-        """Lay a card on the reader."""
+    def present(self, uid: bytes, *, iso14443_4: bool = False, chip: Ntag424 | None = None) -> None:
+        """Lay a card on the reader; one with a chip shows the UID given, not the chip's own."""
         with self._lock:
-            self._cards.append(Card(uid, iso14443_4))
+            self._cards.append(Card(uid, iso14443_4 or chip is not None, chip))
         self.truth.record(self.name, "presented", uid=uid.hex().upper())
         self._answer_waiting_list()
 
@@ -143,6 +147,7 @@ class Pn532Simulator:
         self._registers: dict[bytes, int] = {}
         self._selected: set[bytes] = set()
         self._waiting_list: int | None = None  # MaxTg of a list without end
+        self._active: Card | None = None  # the card that has been sent RATS
         self._last_reply = b""
 
     def _received(self, data: bytes) -> None:
@@ -214,6 +219,7 @@ class Pn532Simulator:
             0x14: lambda _: b"",  # SAMConfiguration: there is no SAM
             0x16: self._power_down,
             0x32: self._rf_configuration,
+            0x40: self._exchange,
             0x42: lambda _: b"\x01",  # InCommunicateThru: no such card answers (7.1, time out)
             0x44: self._release,  # InDeselect
             0x52: self._release,  # InRelease
@@ -270,24 +276,39 @@ class Pn532Simulator:
 
     def _rf_configuration(self, params: bytes) -> bytes | None:  # 7.3.1
         if params[0] == 0x01 and not params[1] & 1:
-            self._selected.clear()  # field off: every card starts anew
+            self._release(b"")  # field off: every card starts anew
         if params[0] == 0x05:
             self._tries = params[3]
         return b""
 
     def _release(self, _params: bytes) -> bytes | None:  # 7.3.10 and 7.3.11
         self._selected.clear()
+        self._active = None
         return b"\x00"
+
+    def _exchange(self, params: bytes) -> bytes | None:  # 7.3.8
+        if self._active is None or params[:1] != b"\x01":
+            return b"\x27"  # 7.1: the command is not acceptable in this context
+        if self.apdus_left is not None:
+            self.apdus_left -= 1
+            if self.apdus_left < 0:
+                self._cards.remove(self._active)
+                self._active = None
+        if self._active is None or self._active not in self._cards:
+            return b"\x01"  # 7.1: time out, the target has not answered
+        chip = self._active.chip
+        return b"\x00" + (chip.answer(params[1:]) if chip is not None else b"\x6a\x82")
 
     def _list_passive_targets(self, params: bytes) -> None:  # 7.3.5
         wanted = params[0] if params[1] == 0x00 else 0  # only type A cards are ever here
-        if self._report(wanted):
+        self._active = None
+        if self._report(wanted, params[2:]):
             return
         if self._tries == FOR_EVER:
             self._waiting_list = wanted
             return
         time.sleep(min((self._tries + 1) * TRY_SECONDS, 0.5))
-        if not self._report(wanted):
+        if not self._report(wanted, params[2:]):
             self._send(self._frame(0x4B, b"\x00"))
 
     def _answer_waiting_list(self) -> None:
@@ -295,15 +316,23 @@ class Pn532Simulator:
             if self._waiting_list is not None and self._report(self._waiting_list):
                 self._waiting_list = None
 
-    def _report(self, wanted: int) -> bool:
-        """Answer with the cards that can be heard; False when there are none."""
-        heard = [card for card in self._cards if card.uid not in self._selected][:wanted]
+    def _report(self, wanted: int, cascaded: bytes = b"") -> bool:
+        """Answer with the cards that can be heard, or the one asked for; False: there are none."""
+        heard = [
+            card
+            for card in self._cards
+            if card.uid not in self._selected and cascaded in (b"", _cascaded(card.uid))
+        ][:wanted]
         if self.misses_selected_cards:
             # A selected card hears no REQA; the failed attempt throws it back to idle.
             self._selected = {card.uid for card in heard if len(card.uid) > 4}
         if not heard:
             return False
         with_ats = bool(self._parameters & AUTOMATIC_RATS) and wanted == 1
+        if with_ats and heard[0].iso14443_4:
+            self._active = heard[0]
+            if heard[0].chip is not None:
+                heard[0].chip.activate()
         listed = b"".join(
             card.listed(number, with_ats=with_ats) for number, card in enumerate(heard, start=1)
         )
@@ -311,3 +340,9 @@ class Pn532Simulator:
             for card in heard:
                 self.truth.record(self.name, "read", uid=card.uid.hex().upper())
         return True
+
+
+def _cascaded(uid: bytes) -> bytes:  # 7.3.5: every level but the last begins with 88
+    return {4: b"", 7: b"\x88", 10: b"\x88" + uid[:3] + b"\x88"}[len(uid)] + (
+        uid[3:] if len(uid) == 10 else uid
+    )

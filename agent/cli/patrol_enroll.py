@@ -64,13 +64,16 @@ def enrolled(
 
 
 def _next_tag(db: sqlite3.Connection, seconds: float, sleep: Callable[[float], None]) -> str | None:
-    """Return the tag of the next scan that is recorded from now on."""
+    """Return the tag of the next scan that is recorded from now on and was not refused."""
     newest, left = patrol_record.seal(db).number, seconds
     while left > 0:
         for record in patrol_record.after(db, newest):
             newest = record.number
-            if record.kind == "scan":
-                return str(json.loads(record.body)["data"]["tag_id"])
+            if record.kind != "scan":
+                continue
+            data = json.loads(record.body)["data"]
+            if data.get("refused") is None:
+                return str(data["tag_id"])
         sleep(LOOK_SECONDS)
         left -= LOOK_SECONDS
     return None

@@ -111,7 +111,15 @@ class ScanEventData(EventData):
     reader: str
     checkpoint: str | None
     tag_id: str
-    assurance: Literal["uid", "cmac"]
+    assurance: Literal["uid", "sun"] = Field(
+        description="what it is known by: a number that can be copied, or proof (SUN) that it is "
+        "no copy"
+    )
+    refused: Literal["bad_mac", "replayed", "not_sun"] | None = Field(
+        default=None,
+        description="why it is not taken for that tag, and no visit: its proof is wrong, was used "
+        "before or is another tag's, or there is none where the checkpoint asks for one",
+    )
     folded: bool = Field(default=False, description="repeat of the same tag within the fold time")
     guard: str | None = Field(default=None, description="whose card it is, when it is a guard's")
     post: str | None = Field(default=None, description="the post whose tag it is")

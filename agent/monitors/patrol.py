@@ -203,7 +203,27 @@ class PatrolMonitor:
             return None, None
         return self._calendar.start_of(today), self._calendar.start_of(today + ONE_DAY)
 
+    def _refused(self, scan: ScanReading, at: Instant) -> Event | None:
+        """Tell of a tag that is not taken for the one whose number it shows; None: it is."""
+        claimed = self._book.claimed(scan.tag_id)
+        refused: Literal["bad_mac", "replayed", "not_sun"] | None = scan.refused
+        if refused is None and scan.assurance != "sun":
+            refused = "not_sun" if claimed is not None and claimed.require == "sun" else None
+        if refused is None:
+            return None
+        data = ScanEventData(
+            reader=scan.device_id,
+            checkpoint=claimed.id if claimed is not None else None,
+            tag_id=scan.tag_id,
+            assurance=scan.assurance,
+            refused=refused,
+        )
+        return Event(subject=scan.device_id, time=at.wall, data=data)
+
     def _count(self, scan: ScanReading, at: Instant) -> Sequence[Event]:
+        refused = self._refused(scan, at)
+        if refused is not None:
+            return [refused]
         post, manned = self._posts.scan(scan.tag_id, at)
         counted = self._book.scan(scan.tag_id, at)
         if counted.checkpoint is not None:

@@ -95,6 +95,10 @@ class TourBook:
         """Return the mandatory checkpoints a tour has not visited."""
         return tuple(point for point in self.mandatory if point not in tour.visited)
 
+    def claimed(self, tag_id: str) -> Checkpoint | None:
+        """Return the checkpoint whose number a tag shows, be it that tag or a copy."""
+        return self._by_tag.get(tag_id)
+
     def expire(self, monotonic: float) -> Tour | None:
         """End the open tour if its time is over, and return it."""
         tour = self.open_tour

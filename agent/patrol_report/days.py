@@ -23,8 +23,8 @@ _OF_POST: dict[str, DueWord] = {
 class Scan:
     """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
-    `sure`: the machine knew the time. `too_fast` after the checkpoint before, or `out_of_order`,
-    it was no visit.
+    `sure`: the machine knew the time. `too_fast` after the checkpoint before, `out_of_order`, or
+    `refused`, it was no visit.
     """
 
     at: datetime
@@ -38,6 +38,7 @@ class Scan:
     post: str | None = None
     too_fast: bool = False
     out_of_order: bool = False
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,10 @@ def duty_days(
 
 
 def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
-    """Return a day's scans by checkpoint, repeats, guards' cards and posts left out."""
+    """Return a day's scans by checkpoint; repeats, guards' cards, posts, refused tags left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded and scan.guard is None and scan.post is None:
+        if not scan.folded and not scan.refused and scan.guard is None and scan.post is None:
             found[scan.checkpoint].append(scan)
     return found
 
@@ -230,6 +231,7 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         post=data.get("post"),
         too_fast=data.get("too_fast", False),
         out_of_order=data.get("out_of_order", False),
+        refused=data.get("refused"),
     )
 
 

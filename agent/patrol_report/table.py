@@ -170,7 +170,8 @@ def _place(scan: Scan, site: Site, lang: Language) -> str:
 
 
 def _remark(scan: Scan, lang: Language) -> str:
-    words = ["too_fast"] if scan.too_fast else []
+    words = [scan.refused] if scan.refused else []
+    words += ["too_fast"] if scan.too_fast else []
     words += ["out_of_order"] if scan.out_of_order else []
     words += [] if scan.sure else ["clock_unsure"]
     return ", ".join(_word(lang, word) for word in words)

@@ -152,6 +152,8 @@ SENTENCES = {
     "config.no_such_output": "module {module} has no such output: outputs says {outputs}, they count from 0",
     "config.zone_twice": "zone used twice: button {other} has it",
     "config.no_such_input": "module {module} has no such input, they count from 0 to {last}",
+    "config.no_sun": "only a reader with driver pn532 can ask a tag for a proof, so sun_keys does not belong here",
+    "config.sun_unread": 'require = "sun" needs a [[nfc_reader]] with sun_keys',
     "config.patrol_lacks": "the patrol is not complete, [[{key}]] is missing",
     "config.duty_both": "{duty} has its device, so it does not belong in [not_fitted]",
     "config.duty_missing": "{duty} has no device and no reason in [not_fitted]",
@@ -167,6 +169,7 @@ SENTENCES = {
     "credential.not_a_file": "{file} is not a regular file and cannot hold a secret",
     "credential.empty": "the secret file {file} is empty",
     "credential.too_large": "the secret file {file} is too large to be a secret",
+    "credential.not_keys": "the secret file {file} must have two lines, each a key of 32 hex digits: meta, then master",
     "credential.not_text": "the secret file {file} is not UTF-8 text, or has more than one line",
     # ---- config check
     "config.note_unmeasured": (
@@ -250,6 +253,9 @@ SENTENCES = {
     "event.scan.guard": "guard card: {guard}, reader {reader}",
     "event.scan.too_fast": "checkpoint {checkpoint} scanned sooner than anybody walks there, reader {reader}: no visit",
     "event.scan.out_of_order": "checkpoint {checkpoint} scanned out of order, reader {reader}: no visit",
+    "event.scan.bad_mac": "tag {tag_id} refused: it cannot prove that it is no copy, checkpoint {checkpoint}, reader {reader}",
+    "event.scan.replayed": "tag {tag_id} refused: it showed a proof that was used before or is another tag's, checkpoint {checkpoint}, reader {reader}",
+    "event.scan.not_sun": "tag {tag_id} refused: checkpoint {checkpoint} asks for a proof and it gave none, reader {reader}",
     "event.scan.post": "post tapped: {post}, reader {reader}",
     "event.scan.unknown_tag": "tag of no checkpoint: {tag_id}, reader {reader}",
     "event.patrol-day.met": "patrol duty met: {duty_day}, {tours_done} tours of {tours_min_per_day}",

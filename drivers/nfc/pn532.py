@@ -1,6 +1,8 @@
 """NFC reader with a PN532 chip on a serial port (HSU). Sections: PN532 user manual (UM0701)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import Literal
 
 from drivers.base import Clock
 from drivers.errors import (
@@ -9,6 +11,7 @@ from drivers.errors import (
     ProtocolError,
     UnsupportedDeviceError,
 )
+from drivers.nfc.ndef import ndef_file, sun_message
 from drivers.nfc.pn532_frames import (
     ACK,
     WAKE_UP,
@@ -22,6 +25,7 @@ from drivers.nfc.pn532_frames import (
     targets,
 )
 from drivers.nfc.settings import ReaderSettings
+from drivers.nfc.sun import Refusal, SunCheck
 from drivers.readings import ReaderReading, Reading, ScanReading
 from drivers.serial_port import SerialPort
 
@@ -29,6 +33,7 @@ GET_FIRMWARE_VERSION = 0x02  # 7.2.2
 SET_PARAMETERS = 0x12  # 7.2.9
 SAM_CONFIGURATION = 0x14  # 7.2.10
 RF_CONFIGURATION = 0x32  # 7.3.1
+IN_DATA_EXCHANGE = 0x40  # 7.3.8
 IN_LIST_PASSIVE_TARGET = 0x4A  # 7.3.5
 IN_RELEASE = 0x52  # 7.3.11
 NAMES = {
@@ -36,6 +41,7 @@ NAMES = {
     SET_PARAMETERS: "SetParameters",
     SAM_CONFIGURATION: "SAMConfiguration",
     RF_CONFIGURATION: "RFConfiguration",
+    IN_DATA_EXCHANGE: "InDataExchange",
     IN_LIST_PASSIVE_TARGET: "InListPassiveTarget",
     IN_RELEASE: "InRelease",
 }
@@ -43,11 +49,17 @@ NAMES = {
 NORMAL_MODE = bytes([0x01, 0x14, 0x01])  # no SAM, time-out of 1 s (unused here), IRQ pin driven
 # No RATS by the chip itself: the UID is all we want, and the list has no ATS to be told apart.
 NO_AUTOMATIC_RATS = bytes([0x00])
+# To send APDUs the chip must have sent RATS: it does when it lists a card.
+AUTOMATIC_RATS = bytes([0x10])
+# Item 1: without the field every card forgets that it was selected; the next list turns it on.
+FIELD_OFF = bytes([0x01, 0x00])
 # Item 5: ATR_REQ for ever, PSL_REQ once more, two tries to find a card. By default the chip
 # looks for ever and says nothing, and the answer comes inside some later command.
 BOUNDED_RETRIES = bytes([0x05, 0xFF, 0x01, 0x01])
 # Two cards of type A at 106 kbit/s: a phone in the same hand must not hide the tag.
 TWO_CARDS_TYPE_A = bytes([0x02, 0x00])
+ONE_CARD_TYPE_A = bytes([0x01, 0x00])  # its UID may follow
+FIRST_TARGET = bytes([0x01])
 ALL_TARGETS = bytes([0x00])
 IC_PN532 = 0x32
 
@@ -62,11 +74,15 @@ CONTINUITY_SECONDS = 5.0
 
 
 class Pn532Driver:
-    """Reads who answers and which tags came into the field, once a presence."""
+    """Reads who answers and which tags came into the field, once a presence.
 
-    def __init__(self, settings: ReaderSettings, clock: Clock) -> None:
+    With `sun` a tag that can prove that it is no copy is asked to.
+    """
+
+    def __init__(self, settings: ReaderSettings, clock: Clock, sun: SunCheck | None = None) -> None:
         self._settings = settings
         self._clock = clock
+        self._sun = sun
         self._port = SerialPort(settings.port, settings.speed, clock)
         self._frames = FrameReader()
         self._ready = False
@@ -94,8 +110,8 @@ class Pn532Driver:
         self._ready = False
         self._port.close()
 
-    def poll(self, *, deadline: float) -> Sequence[Reading]:
-        """Return a ReaderReading, then a ScanReading for each tag that came. Raises DriverError.
+    def poll(self, *, deadline: float) -> Iterator[Reading]:
+        """Yield a ReaderReading, then a ScanReading for each tag that came. Raises DriverError.
 
         After an error the next poll aborts what may be pending and sets the chip up anew, so
         that a reader which lost its power in between is never left searching for ever.
@@ -107,28 +123,74 @@ class Pn532Driver:
                 # A card that stays selected is missed by every second list.
                 self._command(IN_RELEASE, ALL_TARGETS, deadline)
                 self._holding = False
-            listed = self._listed(deadline)
+            listed = self._listed(TWO_CARDS_TYPE_A, deadline)
+            self._holding = bool(listed)
+            yield ReaderReading(
+                device_id=self.device_id,
+                observed_at=self._clock.now(),
+                firmware=self._firmware,
+            )
+            cards = {card.tag_id: card for card in listed if not card.is_random}
+            arrived = [cards[tag_id] for tag_id in self._arrived(cards.keys())]
+            # What can fail comes last, and takes no scan of another card along.
+            for card in sorted(arrived, key=self._is_asked):
+                scan = self._scan(card, deadline)
+                if scan is not None:
+                    self._present[card.tag_id] = (0, self._clock.monotonic())
+                    yield scan
         except DriverError:
             self._ready = False
             raise
-        self._holding = bool(listed)
-        now = self._clock.now()
-        alive = ReaderReading(device_id=self.device_id, observed_at=now, firmware=self._firmware)
-        scans = [
-            ScanReading(device_id=self.device_id, observed_at=now, tag_id=tag_id, assurance="uid")
-            for tag_id in self._arrived([card.tag_id for card in listed if not card.is_random])
-        ]
-        return [alive, *scans]
 
-    def _arrived(self, listed: Sequence[str]) -> Sequence[str]:
-        """Note who is there; return the tags that were not there before."""
+    def _is_asked(self, card: Target) -> bool:
+        return self._sun is not None and card.takes_apdus
+
+    def _scan(self, card: Target, deadline: float) -> ScanReading | None:
+        """Return what a card that came has shown; None: not yet all, it is asked again."""
+        assurance: Literal["uid", "sun"] = "uid"
+        refused: Refusal | None = None
+        if self._sun is not None and card.takes_apdus:
+            file = self._ndef_file(card, deadline)
+            if file is None:
+                return None
+            message = sun_message(file)
+            if message is not None:
+                assurance, refused = "sun", self._sun.refusal(message, card.uid)
+        return ScanReading(
+            device_id=self.device_id,
+            observed_at=self._clock.now(),
+            tag_id=card.tag_id,
+            assurance=assurance,
+            refused=refused,
+        )
+
+    def _ndef_file(self, card: Target, deadline: float) -> bytes | None:
+        """Read a card's NDEF file; None: the card is gone. Raises DriverError."""
+        self._command(SET_PARAMETERS, AUTOMATIC_RATS, deadline)
+        self._command(RF_CONFIGURATION, FIELD_OFF, deadline)
+        listed = self._listed(ONE_CARD_TYPE_A + card.cascaded_uid, deadline)
+        file = ndef_file(partial(self._exchanged, deadline)) if card in listed else None
+        self._command(SET_PARAMETERS, NO_AUTOMATIC_RATS, deadline)
+        return file
+
+    def _exchanged(self, deadline: float, apdu: bytes) -> bytes | None:
+        """Return a card's answer to a command APDU; None: there was none. Raises DriverError."""
+        data = self._command(IN_DATA_EXCHANGE, FIRST_TARGET + apdu, deadline)
+        if not data:
+            raise self._garbled("InDataExchange answered without a status")
+        # 7.1: an error, such as 01 when the card is gone, or a part of something we never ask for.
+        return None if data[0] else data[1:]
+
+    def _arrived(self, listed: Collection[str]) -> Sequence[str]:
+        """Note who is still there; return the tags that were not there before."""
         now = self._clock.monotonic()
         arrived = []
-        for tag_id in dict.fromkeys(listed):
+        for tag_id in listed:
             seen = self._present.get(tag_id)
             if seen is None or now - seen[1] > CONTINUITY_SECONDS:
                 arrived.append(tag_id)
-            self._present[tag_id] = (0, now)
+            else:
+                self._present[tag_id] = (0, now)
         for tag_id in self._present.keys() - set(listed):
             misses, last_seen = self._present[tag_id]
             self._present[tag_id] = (misses + 1, last_seen)
@@ -155,8 +217,8 @@ class Pn532Driver:
         self._holding = False
         self._ready = True
 
-    def _listed(self, deadline: float) -> tuple[Target, ...]:
-        data = self._command(IN_LIST_PASSIVE_TARGET, TWO_CARDS_TYPE_A, deadline)
+    def _listed(self, wanted: bytes, deadline: float) -> tuple[Target, ...]:
+        data = self._command(IN_LIST_PASSIVE_TARGET, wanted, deadline)
         try:
             return targets(data)
         except ProtocolError as error:

@@ -15,6 +15,7 @@ LONGEST_BODY = 265  # 6.2.1.2: TFI and 264 bytes of data
 UID_LENGTHS = (4, 7, 10)  # ISO/IEC 14443-3, cascade levels: single, double, triple size
 RANDOM_UID_FIRST_BYTE = 0x08  # ISO/IEC 14443-3, UID contents: drawn anew at each use
 SAK_ISO14443_4 = 0x20  # ISO/IEC 14443-3, coding of SAK: the card takes RATS
+CASCADE_TAG = b"\x88"  # ISO/IEC 14443-3, UID contents: more of the UID follows a level later
 
 
 class FrameKind(Enum):
@@ -48,6 +49,17 @@ class Target(NamedTuple):
     def is_random(self) -> bool:
         """Tell whether the UID names nothing: phones and private cards draw a new one each time."""
         return len(self.uid) == 4 and self.uid[0] == RANDOM_UID_FIRST_BYTE
+
+    @property
+    def takes_apdus(self) -> bool:
+        """Tell whether it speaks ISO 14443-4."""
+        return bool(self.sak & SAK_ISO14443_4)
+
+    @property
+    def cascaded_uid(self) -> bytes:
+        """Return the UID as InListPassiveTarget takes it to select this card alone (7.3.5)."""
+        levels = [self.uid[at : at + 3] for at in range(0, len(self.uid) - 4, 3)]
+        return b"".join(CASCADE_TAG + level for level in levels) + self.uid[-4:]
 
 
 def encode(command: int, params: bytes = b"") -> bytes:

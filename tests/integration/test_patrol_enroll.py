@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.enrolment import EnrolmentError, enrol
-from tests.integration.test_patrol_report import SETTINGS, store
+from drivers.nfc.sun import Refusal
+from tests.reported_school import SETTINGS, store
 from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_school import School
 
@@ -24,7 +25,11 @@ def directory(tmp_path: Path) -> Path:
 
 
 def enroll(
-    directory: Path, *words: str, tag: str | None = None, seconds: float = 6
+    directory: Path,
+    *words: str,
+    tag: str | None = None,
+    refused: Refusal | None = None,
+    seconds: float = 6,
 ) -> tuple[int, str]:
     """Enroll while somebody holds a tag to the reader."""
     command = [sys.executable, "-m", "agent", "patrol", "enroll", *words]
@@ -46,7 +51,7 @@ def enroll(
         said = running.stdout.readline()
         if tag is not None:
             school = School(SimulatedClock())
-            school.scan(tag)
+            school.scan(tag, refused=refused)
             store(school, directory / "events.db")
         said += running.stdout.read()
     return running.returncode, said
@@ -98,6 +103,8 @@ def test_what_would_be_wrong_leaves_the_file_alone(directory: Path) -> None:
     for wrong in ("Not An Id", "gate"):  # the second is the reader's own
         with pytest.raises(EnrolmentError):
             enrol(place, "checkpoint", wrong, "nfca:04FEED", "")
+    status, said = enroll(directory, "gym", tag="nfca:04FEED", refused="bad_mac", seconds=3)
+    assert (status, "no tag was read" in said) == (1, True)
     status, said = enroll(directory, "gym", seconds=1)
     assert (status, "no tag was read" in said) == (1, True)
     assert place.read_text(encoding="utf-8") == before

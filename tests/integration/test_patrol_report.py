@@ -5,7 +5,6 @@ import io
 import re
 import sqlite3
 import subprocess
-import sys
 import zipfile
 from collections import Counter
 from contextlib import closing
@@ -17,63 +16,11 @@ from xml.etree import ElementTree as ET
 import cv2
 import pytest
 
-from agent.clock import SystemClock
 from agent.county.event_data import PatrolDayEventData, ScanEventData, TourEventData
-from agent.county.messages import Composer
-from agent.county.topics import Topics
-from agent.liveness import Liveness
-from agent.monitors.readers import WatchedTime
-from agent.policy_patrol import PatrolPolicy, Post
 from agent.store import patrol_record
-from agent.store.database import Database
-from agent.store.formats import EVENT_FORMATS
-from agent.store.outbox import Lane, Outbox
+from tests.reported_school import SETTINGS, patrol, store
 from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_school import HOUR, NORTH, ROOF, SHANGHAI, SOUTH, School
-
-SETTINGS = """
-[site]
-county = "anping"
-id = "no-1"
-name = "Anping <No. 1> 小学"
-
-[state]
-directory = "{directory}"
-
-[broker]
-hosts = ["127.0.0.1:1"]
-
-[[nfc_reader]]
-id = "gate"
-driver = "pn532"
-port = "/dev/ttyUSB9"
-
-[[checkpoint]]
-id = "north"
-name = "北墙<b>&"
-tag = "nfca:AA"
-
-[[checkpoint]]
-id = "south"
-name = "South wall"
-tag = "nfca:BB"
-
-[[checkpoint]]
-id = "roof"
-name = "=Roof"
-tag = "nfca:CC"
-mandatory = false
-
-[patrol]
-tours_min_per_day = 2
-
-[not_fitted]
-alarm = "x"
-recordings = "x"
-pictures = "x"
-police_link = "x"
-gate_manned = "x"
-"""
 
 
 def lived(directory: Path) -> School:
@@ -89,6 +36,7 @@ def lived(directory: Path) -> School:
     school.live(18 * HOUR - 24 * 60, step=20)
     school.tour()
     school.scan("nfca:FEED")
+    school.scan(ROOF, assurance="sun", refused="bad_mac")
     school.live(8 * HOUR, step=20)
     school.scan(NORTH)
     school.live(16 * HOUR - 720, step=20)
@@ -98,22 +46,6 @@ def lived(directory: Path) -> School:
     school.live(22 * HOUR + 60, step=20)
     store(school, directory / "events.db")
     return school
-
-
-def store(school: School, path: Path) -> None:
-    """Store what the monitor told, as the agent does."""
-    outbox = Outbox(
-        Database(path, EVENT_FORMATS, Liveness(SystemClock()).beat("store")),
-        "event",
-        beside=patrol_record.add,
-    )
-    outbox.start()
-    told = SimulatedClock()
-    composer = Composer(Topics("anping", "no-1"), told, lambda: "ntp")
-    for event in school.events:
-        told.jump((event.time - told.now()).total_seconds())
-        outbox.put([composer.event(event, Lane.EVENT, "event", outbox.number())]).result(5)
-    outbox.stop()
 
 
 @pytest.fixture(scope="module")
@@ -126,17 +58,6 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def school(directory: Path) -> School:
     return lived(directory)
-
-
-def patrol(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agent", "patrol", *words]
-    return subprocess.run(
-        [*command, "--config", str(directory / "site.toml")],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
 
 
 def test_the_verdict_is_at_the_top_in_both_languages(school: School, directory: Path) -> None:
@@ -189,66 +110,11 @@ def test_the_tables_hold_what_was_told_and_no_more(school: School, directory: Pa
     assert {row[2] for row in scans} == {
         "北墙<b>&", "South wall", "'=Roof", "unknown tag",
     }  # fmt: skip
+    assert [row[4:7] for row in scans if "refused" in row[6]] == [
+        ["sun", "gate", "refused: proof wrong, perhaps a copy"]
+    ]
     assert [row[6] for row in tours].count("complete") == sum(completed.values())
     assert "South wall" in [row[7] for row in tours if row[6] == "incomplete"]
-
-
-def test_every_time_and_post_has_its_line(tmp_path: Path) -> None:
-    clock = SimulatedClock()  # 10:00 in Shanghai on Tuesday, 1 September
-    windows = ("11:00-12:00", "14:00-15:00", "18:00-19:00", "21:00-22:00")
-    school = School(
-        clock,
-        policy=PatrolPolicy(tours_min_per_day=2, min_gap_minutes=0, windows=windows),
-        posts=(
-            Post(
-                id="crossing", name="Crossing", tag="nfca:D1", times=("12:30-13:00", "16:30-17:30")
-            ),
-            Post(id="gatehouse", name="Gatehouse", tag="nfca:D2", every_hours=4),
-        ),
-    )
-    whole = {date(2026, 9, 1): 10.0 * HOUR}
-    kept = WatchedTime(seconds=whole, until=clock.now(), closed=date(2026, 8, 31))
-    school.monitor.restore([], school.now, kept)
-    school.live(1.5 * HOUR)
-    school.tour()
-    school.live(HOUR)
-    school.scan("nfca:D1")
-    school.scan("nfca:D2")
-    school.live(2.5 * HOUR)  # a quarter past three: late
-    school.tour()
-    school.live(5 * HOUR)
-    school.lose()
-    school.wait(HOUR)
-    school.live(4 * HOUR)
-    texts = {"crossing": "D1", "gatehouse": "D2"}
-    posts = "".join(
-        f'[[post]]\nid = "{name}"\nname = "{name.title()}"\ntag = "nfca:{tag}"\n'
-        for name, tag in texts.items()
-    )
-    settings = SETTINGS.format(directory=tmp_path).replace('gate_manned = "x"', "")
-    settings = settings.replace("[patrol]", posts + "[patrol]")
-    (tmp_path / "site.toml").write_text(settings, encoding="utf-8")
-    store(school, tmp_path / "events.db")
-    place = tmp_path / "day.csv"
-    words = ("--day", "2026-09-01", "--csv", str(place), "--lang", "en")
-    done = patrol(tmp_path, "report", *words)
-    assert done.returncode == 0, done.stderr
-    rows = list(csv.reader(io.StringIO(place.read_text(encoding="utf-8-sig"))))
-    begin = rows.index(["Times and posts"]) + 2
-    found = [row[1:] for row in rows[begin : rows.index([], begin)]]
-    assert found == [
-        ["tour", "11:00-12:00", "done", ""],
-        ["tour", "14:00-15:00", "done late", ""],
-        ["tour", "18:00-19:00", "missed", ""],
-        ["tour", "21:00-22:00", "not observed", ""],
-        ["Crossing", "12:30-13:00", "done", ""],
-        ["Crossing", "16:30-17:30", "missed", ""],
-        ["Gatehouse", "", "left unmanned", "1 taps; unmanned since: 16:42"],
-    ]
-    page = tmp_path / "day.html"
-    done = patrol(tmp_path, "report", "--day", "2026-09-01", "--html", str(page), "--lang", "zh")
-    assert done.returncode == 0, done.stderr
-    assert "迟到完成" in page.read_text(encoding="utf-8")
 
 
 def test_a_workbook_opens_and_holds_the_same_cells(school: School, directory: Path) -> None:

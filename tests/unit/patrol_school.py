@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, time
-from typing import Protocol
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from agent.county.contract import Event
@@ -13,6 +13,7 @@ from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
 from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
 from drivers.base import Clock
+from drivers.nfc.sun import Refusal
 from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -83,9 +84,20 @@ class School:
                 ReaderReading(device_id=reader, observed_at=self.clock.now(), firmware="1.6")
             )
 
-    def scan(self, tag: str, reader: str = "gate") -> None:
+    def scan(
+        self,
+        tag: str,
+        reader: str = "gate",
+        *,
+        assurance: Literal["uid", "sun"] = "uid",
+        refused: Refusal | None = None,
+    ) -> None:
         scan = ScanReading(
-            device_id=reader, observed_at=self.clock.now(), tag_id=tag, assurance="uid"
+            device_id=reader,
+            observed_at=self.clock.now(),
+            tag_id=tag,
+            assurance=assurance,
+            refused=refused,
         )
         self.journal.append(scan)
         self.observe(scan)

@@ -115,6 +115,34 @@ def test_a_credential_without_a_directory_names_what_is_missing() -> None:
     assert "nvr-1" in str(error)
 
 
+META, MASTER = "00" * 16, "A1b2" * 8
+
+
+def test_keys_of_tags_are_two_lines_and_never_shown(tmp_path: Path) -> None:
+    credentials = Credentials(None)
+    keys = credentials.sun_keys(_file(tmp_path / "s", f"{META}\r\n{MASTER}\n".encode()))
+    assert (keys.meta, keys.master) == (bytes(16), bytes.fromhex(MASTER))
+    assert MASTER not in credentials.redactor(f"key {MASTER}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        META.encode(),
+        f"{META}\n{MASTER}\n{META}".encode(),
+        f"{META}\n{MASTER}0".encode(),
+        f"{META}\n{'G' * 32}".encode(),
+        b"\xff\n\xfe",
+    ],
+)
+def test_what_are_no_keys_is_refused_and_not_quoted(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(CredentialError) as raised:
+        Credentials(None).sun_keys(_file(tmp_path / "s", content))
+    assert raised.value.cause.code == "credential.not_keys"
+    assert META not in str(raised.value)
+
+
 def test_known_secrets_are_masked_however_they_are_written(tmp_path: Path) -> None:
     credentials = Credentials(None)
     credentials.resolve(_file(tmp_path / "s", SECRET.encode()))

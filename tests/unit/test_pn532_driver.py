@@ -233,7 +233,7 @@ def test_no_wait_is_longer_than_the_deadline(bench: Bench) -> None:
         bench.line.next[0x4A] = list(failing)
         deadline = bench.clock.monotonic() + 0.25
         with pytest.raises(DriverError):
-            bench.driver.poll(deadline=deadline)
+            list(bench.driver.poll(deadline=deadline))
         assert bench.clock.monotonic() <= deadline + 0.001
 
 
