@@ -26,6 +26,7 @@ def inventory(site: SiteSettings) -> dict[str, object]:
             "reader": {reader.id: reader.name for reader in site.nfc_reader},
             "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},
             "post": {post.id: post.name for post in site.post},
+            "round": {one.id: one.name for one in site.round},
             "guard": {card.id: card.name for card in site.guard_card},
             "recorder": {recorder.id: recorder.name for recorder in site.recorder},
             "camera": {camera.id: camera.name for camera in cameras(site)},

@@ -16,7 +16,14 @@ from agent.policy import (
     PicturePolicy,
     RetentionPolicy,
 )
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
     BROKER_PORT,
@@ -172,6 +179,13 @@ class SitePost(Post):
     tag: Tag
 
 
+class SiteRound(Round):
+    """[[round]]."""
+
+    id: Id
+    name: Text
+
+
 class ExpectedStream(DeviceSettings):
     """What a channel's stream is set to; a probe that finds less says so."""
 
@@ -269,6 +283,7 @@ class SiteSettings(DeviceSettings):
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
     post: tuple[SitePost, ...] = ()
+    round: tuple[SiteRound, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     calendar: CalendarPolicy = CalendarPolicy()
     recorder: tuple[Recorder, ...] = ()

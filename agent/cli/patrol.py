@@ -86,6 +86,7 @@ def _report(
         zone=site.site.zone,
         checkpoints={point.id: point.name for point in site.checkpoint},
         posts={post.id: post.name for post in site.post},
+        rounds={one.id: one.name for one in site.round},
         guards={card.id: card.name for card in site.guard_card},
         readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
     )

@@ -24,6 +24,7 @@ class Site:
     readers: Mapping[str, str]
     guards: Mapping[str, str]
     posts: Mapping[str, str]
+    rounds: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,11 @@ def _due(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
     for day in days:
         timed = {one.post for one in day.due}
         for one in day.due:
-            name = _word(lang, "tour") if one.post is None else site.posts.get(one.post, one.post)
+            name = _word(lang, "tour")
+            if one.post is not None:
+                name = site.posts.get(one.post, one.post)
+            if one.round is not None:
+                name = site.rounds.get(one.round, one.round)
             rows.append((day.day.isoformat(), name, one.window, _word(lang, f"due_{one.word}"), ""))
         for post, name in site.posts.items():
             taps = sum(scan.post == post and not scan.folded for scan in day.scans)
