@@ -85,6 +85,12 @@ class StateSettings(DeviceSettings):
     )
 
 
+class PanelSettings(DeviceSettings):
+    """[panel]: the page for the gatehouse's screen, on 127.0.0.1 alone (`campus-agent panel`)."""
+
+    port: int = Field(default=8088, ge=1024, le=65_535)
+
+
 class ControlSettings(DeviceSettings):
     """[control]: the local socket for commands; default: in systemd's runtime directory."""
 
@@ -286,6 +292,7 @@ class SiteSettings(DeviceSettings):
     round: tuple[SiteRound, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     calendar: CalendarPolicy = CalendarPolicy()
+    panel: PanelSettings = PanelSettings()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()
     cameras: CameraSettings = CameraSettings()

@@ -19,6 +19,7 @@ COMMANDS = (
     "recorder",
     "camera",
     "patrol",
+    "panel",
     "reload",
     "county",
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from agent.cli.daemon import DEFAULT_CONFIG
 from agent.cli.patrol_enroll import Wanted, enrolled
 from agent.enrolment import Section
 from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
@@ -20,7 +21,6 @@ from agent.site_file import load_site
 from agent.store import patrol_record
 from agent.text import Language, language, printable, sentence
 
-DEFAULT_CONFIG = Path("/etc/campus-agent/site.toml")
 WRONG, FOUND = 2, 1
 # What was told late of a day: a wand is read a week after at most.
 LATE = timedelta(days=8)

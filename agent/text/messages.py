@@ -52,7 +52,9 @@ def _line(lang: Language, code: str, data: Mapping[str, object]) -> str:
 def _shown(lang: Language, name: str, value: object) -> str:
     if name in ("cause", "causes"):
         causes = value if isinstance(value, (list, tuple)) else [value]
-        return join(lang, [_cause(lang, cause) for cause in causes if isinstance(cause, Mapping)])
+        return join(
+            lang, [cause_line(lang, cause) for cause in causes if isinstance(cause, Mapping)]
+        )
     if value is None or value in ([], ()):
         return sentence(lang, "word.none")
     if isinstance(value, bool):
@@ -64,7 +66,8 @@ def _shown(lang: Language, name: str, value: object) -> str:
     return printable(str(value))
 
 
-def _cause(lang: Language, cause: Mapping[str, object]) -> str:
+def cause_line(lang: Language, cause: Mapping[str, object]) -> str:
+    """Return the sentence of a cause as it is on the wire."""
     params = cause.get("params")
     pairs = params.items() if isinstance(params, Mapping) else ()
     named = {str(name): printable(str(value)) for name, value in pairs}
