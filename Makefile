@@ -14,6 +14,9 @@ WHEELS := dist/wheels
 
 BENCHES := alarm cameras footprint nfc modem_lines outbox patrol quality retention
 
+PARSERS := tests/unit/test_pn532_frames.py tests/unit/test_em4100_frames.py tests/unit/test_wedge_lines.py \
+  tests/unit/test_sun.py tests/unit/test_modbus_frames.py tests/unit/test_surgard_frames.py
+
 .PHONY: help venv debian test check deep chaos contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
@@ -48,6 +51,7 @@ deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(PAGE_PACKAGES)
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
+	HYPOTHESIS_PROFILE=bytes $(PY) -m pytest --timeout 3600 $(PARSERS)
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)
 	$(PY) -m tests.machine.power_cut
 

@@ -13,7 +13,8 @@ from agent.cli.daemon import DEFAULT_CONFIG
 from agent.cli.patrol_enroll import Wanted, enrolled
 from agent.enrolment import Section
 from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
-from agent.patrol_report.days import DutyDay, duty_days
+from agent.patrol_report.days import DutyDay
+from agent.patrol_report.of_site import names_of, reported
 from agent.patrol_report.page import page
 from agent.patrol_report.table import Site, as_csv, headline, sheets
 from agent.settings import SiteSettings
@@ -22,8 +23,6 @@ from agent.store import patrol_record
 from agent.text import Language, language, printable, sentence
 
 WRONG, FOUND = 2, 1
-# What was told late of a day: a wand is read a week after at most.
-LATE = timedelta(days=8)
 
 
 class _MistakeError(Exception):
@@ -72,24 +71,7 @@ def _report(
     calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
     now = datetime.now(UTC)
     asked = _days(options, calendar.day_of(now), lang)
-    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
-    days = duty_days(
-        patrol_record.between(db, since.timestamp(), until.timestamp()),
-        asked,
-        calendar,
-        readers=frozenset(reader.id for reader in site.nfc_reader),
-        required=site.patrol.tours_min_per_day,
-        now=now,
-    )
-    about = Site(
-        name=site.site.name,
-        zone=site.site.zone,
-        checkpoints={point.id: point.name for point in site.checkpoint},
-        posts={post.id: post.name for post in site.post},
-        rounds={one.id: one.name for one in site.round},
-        guards={card.id: card.name for card in site.guard_card},
-        readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
-    )
+    days, about = reported(db, site, asked, now), names_of(site)
     seal = patrol_record.seal(db)
     wrote = [_write(options, form, days, about, lang, seal) for form in ("csv", "xlsx", "html")]
     if not any(wrote):

@@ -8,6 +8,8 @@ from agent.text import (
     causes_en,
     causes_zh,
     en,
+    handover_en,
+    handover_zh,
     online_en,
     online_zh,
     panel_en,
@@ -26,6 +28,7 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **online_zh.SENTENCES,
         **patrol_zh.SENTENCES,
         **panel_zh.SENTENCES,
+        **handover_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
@@ -33,6 +36,7 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **online_en.SENTENCES,
         **patrol_en.SENTENCES,
         **panel_en.SENTENCES,
+        **handover_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
