@@ -111,7 +111,9 @@ def _write(
 
 def _show(days: Sequence[DutyDay], about: Site, lang: Language) -> None:
     print(printable(headline(days, lang)))
-    for sheet in sheets(days, about, lang)[: 3 if len(days) == 1 else 1]:
+    for sheet in sheets(days, about, lang)[: None if len(days) == 1 else 1]:
+        if not sheet.rows:
+            continue
         print()
         print(printable(sheet.title))
         for row in (sheet.head, *sheet.rows):
