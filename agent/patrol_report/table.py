@@ -74,6 +74,16 @@ def as_csv(found: Sequence[Sheet]) -> str:
     return CSV_HEAD + text.getvalue()
 
 
+def as_text(days: Sequence[DutyDay], site: Site, lang: Language) -> list[str]:
+    """Return the report as lines: a single day with its tours and times."""
+    lines = [headline(days, lang)]
+    for sheet in sheets(days, site, lang)[: 3 if len(days) == 1 else 1]:
+        rows = (sheet.head, *sheet.rows)
+        lines += ["", sheet.title]
+        lines += ["  ".join(str(cell) for cell in row).rstrip() for row in rows]
+    return lines
+
+
 def clock(at: datetime, site: Site, *, seconds: bool = False) -> str:
     """Write a time as the site's clocks show it."""
     return at.astimezone(site.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
