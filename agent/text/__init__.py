@@ -5,6 +5,8 @@ from typing import Literal
 
 from agent.findings import Cause
 from agent.text import (
+    bundle_en,
+    bundle_zh,
     causes_en,
     causes_zh,
     en,
@@ -26,6 +28,7 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **online_zh.SENTENCES,
         **patrol_zh.SENTENCES,
         **status_zh.SENTENCES,
+        **bundle_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
@@ -33,6 +36,7 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **online_en.SENTENCES,
         **patrol_en.SENTENCES,
         **status_en.SENTENCES,
+        **bundle_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}

@@ -1,0 +1,93 @@
+"""All secrets of this machine's school, read so that they can be told apart from other text."""
+
+import tomllib
+from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from agent.credentials import FOLDER, LARGEST_SECRET_BYTES
+from agent.support_bundle.settings_copy import is_reference, secrets_in
+from agent.support_bundle.sieve import SHORTEST_FOUND, Sieve, addresses_secrets
+
+# As systemd.exec(5) has it for our unit.
+SERVICE_CREDENTIALS = Path("/run/credentials/campus-agent.service")
+# Of a file with several lines each is a secret; a shorter one is a word of its form.
+SHORTEST_LINE = 8
+
+
+def learn(sieve: Sieve, configs: Iterable[Path], directories: Iterable[Path]) -> list[str]:
+    """Have the sieve know every secret that can be read; return the names of the others.
+
+    `configs` are settings that are or were in use, `directories` hold nothing but secrets.
+    Whether others could read a secret does not matter here.
+    """
+    files = {found.name: found for one in directories for found in _files(one)}
+    for path in files.values():
+        _add_content(sieve, path)
+    unread = dict[str, None]()
+    for text in _texts(configs):
+        for secret in addresses_secrets(text):
+            sieve.add(secret)
+        for found in _secrets_of(text):
+            if is_reference(found):
+                unread |= dict.fromkeys(_not_read(sieve, found, files.keys()))
+            elif isinstance(found, str) and len(found) >= SHORTEST_FOUND:
+                sieve.add(found)
+    return list(unread)
+
+
+def directories_of(config: Path, credentials: str | None) -> list[Path]:
+    """Return where secrets lie: beside the settings, and where systemd hands them over."""
+    handed = [Path(credentials)] if credentials else []
+    return [config.parent / "credentials", SERVICE_CREDENTIALS, *handed]
+
+
+def _texts(configs: Iterable[Path]) -> Iterator[str]:
+    for path in configs:
+        try:
+            yield path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+
+
+def _secrets_of(text: str) -> Iterator[object]:
+    try:
+        data = tomllib.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return
+    yield from secrets_in(data)
+
+
+def _not_read(
+    sieve: Sieve, reference: Mapping[str, str], handed_over: Container[str]
+) -> Iterator[str]:
+    """Read the secret a reference leads to; yield its name when that cannot be done."""
+    for kind, name in reference.items():
+        if kind == "file":
+            known = _add_content(sieve, Path(name))
+        else:
+            known = name in handed_over or f"{FOLDER}_{name}" in handed_over
+        if not known:
+            yield name
+
+
+def _files(directory: Path) -> list[Path]:
+    try:
+        return [path for path in directory.iterdir() if path.is_file()]
+    except OSError:
+        return []
+
+
+def _add_content(sieve: Sieve, path: Path) -> bool:
+    try:
+        # What is no plain file could hang, and holds no secret.
+        content = path.read_bytes()[: 8 * LARGEST_SECRET_BYTES] if path.is_file() else b""
+    except OSError:
+        return False
+    text = content.decode(errors="replace").strip("\r\n")
+    lines = [line.rstrip("\r") for line in text.split("\n")] if text else []
+    if len(lines) == 1:
+        sieve.add(lines[0])
+    for line in lines if len(lines) > 1 else ():
+        if len(line) >= SHORTEST_LINE and not line.startswith("-----"):
+            sieve.add(line)
+    return bool(lines)
