@@ -189,13 +189,9 @@ class Screen:
             said = [self._say(code, broker=link["broker"])]
         if any(one is None for one in backlog.values()):
             return [*said, self._say("status.backlog_unknown")]
-        waits = {name: counts["waiting"] for name, counts in backlog.items()}
-        if any(waits.values()):
-            said.append(self._say("status.backlog", **waits))
-        else:
-            said.append(self._say("status.no_backlog"))
-        refused = sum(counts["refused"] for counts in backlog.values())
-        return [*said, self._say("status.refused", count=refused)] if refused else said
+        if any(backlog.values()):
+            return [*said, self._say("status.backlog", **backlog)]
+        return [*said, self._say("status.no_backlog")]
 
     def _machine(self) -> list[str]:
         said = []

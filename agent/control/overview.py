@@ -18,7 +18,7 @@ def overview(
     board: StateBoard, site: Identity, link: Link, streams: Mapping[str, Outbox]
 ) -> dict[str, Any]:
     """Return all of it as JSON; a `backlog` that the disk does not tell in time is None."""
-    asked = {name: stream.counts() for name, stream in streams.items()}
+    asked = {name: stream.backlog() for name, stream in streams.items()}
     return {
         "site": site.model_dump(mode="json"),
         "link": link.model_dump(mode="json"),
@@ -35,7 +35,7 @@ def overview(
     }
 
 
-def _counted(future: "Future[dict[str, int]]") -> dict[str, int] | None:
+def _counted(future: "Future[int]") -> int | None:
     try:
         return future.result(COUNT_SECONDS)
     except Exception:  # noqa: BLE001 - late or broken, whatever the disk did: the rest is told

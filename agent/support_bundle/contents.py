@@ -15,6 +15,7 @@ from agent.patrol_report.of_site import about, calendar_of, days_of
 from agent.patrol_report.table import as_text
 from agent.settings import SiteSettings
 from agent.settings_report import report
+from agent.site_file import LARGEST_FILE_BYTES
 from agent.support_bundle import machine
 from agent.support_bundle.programs import said_by
 from agent.support_bundle.settings_copy import blanked
@@ -23,7 +24,7 @@ from agent.support_bundle.stores import stores
 from agent.text import Language, explain, sentence
 
 LOG_BYTES = 2_000_000
-QUICK_SECONDS, LOG_SECONDS, STORE_SECONDS = 5.0, 12.0, 12.0
+QUICK_SECONDS, LOG_SECONDS, STORE_SECONDS = 5.0, 10.0, 10.0
 # A source is given up a little after its own deadline, so that it can say why.
 MARGIN_SECONDS = 2.0
 
@@ -67,7 +68,11 @@ def _json(value: object) -> str:
 
 
 def _settings(school: School) -> str:
-    return blanked(school.config.read_bytes().decode(errors="replace"))
+    with school.config.open("rb") as file:
+        content = file.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        raise NotThereError("file.too_large")
+    return blanked(content.decode(errors="replace"))
 
 
 def _check(school: School) -> str:

@@ -45,7 +45,6 @@ SENTENCES = {
     "status.no_backlog": "nothing waits",
     "status.backlog": "waiting: {alarm} alarms, {event} other events",
     "status.backlog_unknown": "what waits is not known: the disk does not answer",
-    "status.refused": "refused by the broker: {count}",
     "status.machine": "machine",
     "status.disk": "disk {percent} free",
     "status.clock": "clock {clock}",

@@ -45,7 +45,6 @@ SENTENCES = {
     "status.no_backlog": "无积压",
     "status.backlog": "待发：报警 {alarm} 条，其他 {event} 条",
     "status.backlog_unknown": "积压未知：磁盘没有应答",
-    "status.refused": "被服务器拒收 {count} 条",
     "status.machine": "主机",
     "status.disk": "磁盘剩余 {percent}",
     "status.clock": "时钟{clock}",
