@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -86,10 +86,10 @@ class Screen:
             name = str(cause["params"].get("object", ""))
             deeper = served[name]["causes"] if name in served else ()
             if cause["code"] == "duty.because" and deeper:
-                # A patrol or a reader is said by its own sentence; a name is for one of many.
                 why = cause_line(self._lang, deeper[0])
-                alone = len(served) == 1
-                said.append(why if alone else self._say("status.of", object=name, why=why))
+                # A school has one patrol, whose id says nothing to anybody.
+                of_site = name in self._states.get("patrol", {})
+                said.append(why if of_site else self._say("status.of", object=name, why=why))
             else:
                 said.append(cause_line(self._lang, cause))
         return self._few(said)
@@ -133,14 +133,18 @@ class Screen:
         for data in self._states.get("patrol", {}).values():
             said.append(self._say("status.tours", **data))
             if data.get("due_until"):
-                times = {name: self._at(data[name]) for name in ("due_from", "due_until")}
-                left = data.get("minutes_left")
-                said.append(self._say("status.next_tour", **times, minutes=left))
+                said.append(self._next_tour(data))
             for word in ("late", "missed", "not_observed"):
                 spans = [one["window"] for one in data.get("windows", ()) if one["word"] == word]
                 if spans:
                     said.append(self._say(f"status.window_{word}", times=", ".join(spans)))
         return said
+
+    def _next_tour(self, data: Data) -> str:
+        begins = datetime.fromisoformat(data["due_from"])
+        code = "status.tour_due" if begins <= self._now else "status.next_tour"
+        times = {name: self._at(data[name]) for name in ("due_from", "due_until")}
+        return self._say(code, **times, minutes=data["minutes_left"])
 
     def _posts(self) -> list[str]:
         return self._few(
@@ -240,6 +244,8 @@ class Screen:
         if not moment:
             return "—"
         at = datetime.fromisoformat(moment).astimezone(self._zone)
+        if at.time() == time() and at.date() - self._now.date() == timedelta(days=1):
+            return "24:00"
         if at.date() == self._now.date():
             return f"{at:%H:%M}"
         return f"{at:%m-%d %H:%M}" if at.year == self._now.year else f"{at:%Y-%m-%d %H:%M}"

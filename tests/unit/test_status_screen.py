@@ -198,7 +198,7 @@ def test_what_is_asked_for_first_is_on_it() -> None:
     assert "not fitted (the police read it by themselves)" in text
     assert "none open" in text
     assert "last office, 11-26 16:00; longest ago gate, 11-16 16:00" in text
-    assert "3 of 5 tours walked; next due 16:30 to 18:00, 120 minutes left" in text
+    assert "3 of 5 tours walked; next 16:30 to 18:00, 120 minutes left" in text
     assert "gatehouse ok, due 18:00" in text
     assert "32 well" in text
     assert "nvr-1 ok, channels 16/16; nvr-2 ok, channels 16/16" in text
@@ -263,13 +263,20 @@ def test_a_lost_county_and_a_silent_disk_are_told() -> None:
     assert "what waits is not known" in text
 
 
+def test_a_tour_that_may_be_walked_now_is_due_until_the_end_of_the_day() -> None:
+    due: dict[str, Any] = {"due_from": NOW - timedelta(hours=1), "minutes_left": 480}
+    states = {**well(), ("patrol", "site"): patrol(**due, due_until=NOW + timedelta(hours=8))}
+    assert "due by 24:00, 480 minutes left" in "\n".join(shown(states))
+
+
 def test_missed_times_are_named() -> None:
     words = {"06:00-07:30": "missed", "11:30-13:00": "done", "16:00-17:30": "late"}
     windows = tuple(
         state_data.PatrolWindow.model_validate({"window": span, "word": word})
         for span, word in words.items()
     )
-    text = "\n".join(shown({**well(), ("patrol", "site"): patrol(windows=windows)}))
+    lines = shown({**well(), ("patrol", "site"): patrol(windows=windows)})
+    text = " ".join(" ".join(lines).split())
     assert "late: 16:00-17:30" in text
     assert "missed: 06:00-07:30" in text
 
