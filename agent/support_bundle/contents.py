@@ -45,21 +45,18 @@ def sources(school: School) -> Sequence[Source]:
     """Return every source of a bundle, in the order its files are listed in."""
     ports = school.site.serial_ports if school.site is not None else ()
     place = school.state_directory
+    quick, log, store = QUICK_SECONDS, LOG_SECONDS + MARGIN_SECONDS, STORE_SECONDS + MARGIN_SECONDS
     return (
-        Source("settings.toml", lambda: _settings(school), QUICK_SECONDS),
-        Source("config-check.txt", lambda: _check(school), QUICK_SECONDS),
-        Source("states.json", lambda: _status(school), QUICK_SECONDS),
-        Source("log.txt", lambda: _log(school), LOG_SECONDS + MARGIN_SECONDS, LOG_BYTES),
-        Source("versions.json", lambda: _json(machine.versions()), QUICK_SECONDS),
-        Source("ports.json", lambda: _json(machine.ports(ports)), QUICK_SECONDS),
-        Source("machine.json", lambda: _json(machine.room(place)), QUICK_SECONDS),
-        Source("unit.json", lambda: _json(machine.unit()), QUICK_SECONDS + MARGIN_SECONDS),
-        Source(
-            "stores.json",
-            lambda: _json(stores(place, STORE_SECONDS)),
-            STORE_SECONDS + MARGIN_SECONDS,
-        ),
-        Source("patrol-today.txt", lambda: _patrol(school), QUICK_SECONDS),
+        Source("settings.toml", lambda: _settings(school), quick),
+        Source("config-check.txt", lambda: _check(school), quick),
+        Source("states.json", lambda: _states(school), quick, free_text=True),
+        Source("log.txt", lambda: _log(school), log, LOG_BYTES, free_text=True),
+        Source("versions.json", lambda: _json(machine.versions()), quick),
+        Source("ports.json", lambda: _json(machine.ports(ports)), quick),
+        Source("machine.json", lambda: _json(machine.room(place)), quick),
+        Source("unit.json", lambda: _json(machine.unit()), quick + MARGIN_SECONDS),
+        Source("stores.json", lambda: _json(stores(place, STORE_SECONDS)), store),
+        Source("patrol-today.txt", lambda: _patrol(school), quick),
     )
 
 
@@ -88,7 +85,7 @@ def _check(school: School) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _status(school: School) -> str:
+def _states(school: School) -> str:
     """Ask the running agent. States are kept in its memory alone, so nothing else can tell."""
     try:
         reply = call(school.socket, "status")

@@ -2,11 +2,13 @@
 
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.credentials import FOLDER, LARGEST_SECRET_BYTES
-from agent.support_bundle.settings_copy import is_reference, secrets_in
+from agent.support_bundle.settings_copy import is_reference, persons_in, secrets_in
 from agent.support_bundle.sieve import SHORTEST_FOUND, Sieve, addresses_secrets
+from agent.text.columns import width
 
 # As systemd.exec(5) has it for our unit.
 SERVICE_CREDENTIALS = Path("/run/credentials/campus-agent.service")
@@ -14,8 +16,16 @@ SERVICE_CREDENTIALS = Path("/run/credentials/campus-agent.service")
 SHORTEST_LINE = 8
 
 
-def learn(sieve: Sieve, configs: Iterable[Path], directories: Iterable[Path]) -> list[str]:
-    """Have the sieve know every secret that can be read; return the names of the others.
+@dataclass(frozen=True)
+class Learned:
+    """What is not known: `unread` are names of secrets, `blind` is that not even these are."""
+
+    unread: tuple[str, ...]
+    blind: bool
+
+
+def learn(sieve: Sieve, configs: Iterable[Path], directories: Iterable[Path]) -> Learned:
+    """Have the sieve know every secret that can be read, and who the persons are.
 
     `configs` are settings that are or were in use, `directories` hold nothing but secrets.
     Whether others could read a secret does not matter here.
@@ -23,16 +33,21 @@ def learn(sieve: Sieve, configs: Iterable[Path], directories: Iterable[Path]) ->
     files = {found.name: found for one in directories for found in _files(one)}
     for path in files.values():
         _add_content(sieve, path)
-    unread = dict[str, None]()
+    unread, blind = dict[str, None](), True
     for text in _texts(configs):
         for secret in addresses_secrets(text):
             sieve.add(secret)
-        for found in _secrets_of(text):
+        data = _data_of(text)
+        blind = blind and not data
+        for found in secrets_in(data):
             if is_reference(found):
                 unread |= dict.fromkeys(_not_read(sieve, found, files.keys()))
             elif isinstance(found, str) and len(found) >= SHORTEST_FOUND:
                 sieve.add(found)
-    return list(unread)
+        for name in persons_in(data):
+            if width(name) >= SHORTEST_FOUND:
+                sieve.add(name)
+    return Learned(tuple(unread), blind)
 
 
 def directories_of(config: Path, credentials: str | None) -> list[Path]:
@@ -49,12 +64,11 @@ def _texts(configs: Iterable[Path]) -> Iterator[str]:
             continue
 
 
-def _secrets_of(text: str) -> Iterator[object]:
+def _data_of(text: str) -> Mapping[str, object]:
     try:
-        data = tomllib.loads(text.removeprefix("\ufeff"))
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
-        return
-    yield from secrets_in(data)
+        return {}
 
 
 def _not_read(

@@ -1,7 +1,7 @@
 """A bundle made: secrets learned, sources asked, all of it through the sieve, then written."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,10 @@ from agent.site_file import load_site
 from agent.support_bundle.archive import write
 from agent.support_bundle.contents import School, sources
 from agent.support_bundle.gathering import gather, in_time
-from agent.support_bundle.known_secrets import directories_of, learn
+from agent.support_bundle.known_secrets import Learned, directories_of, learn
 from agent.support_bundle.manifest import NAME, left_out, manifest
 from agent.support_bundle.sieve import Sieve
-from agent.support_bundle.source import Found
+from agent.support_bundle.source import Found, Source
 from agent.text import Language
 
 # With what the sieve and the disk take, half a minute at most.
@@ -45,15 +45,14 @@ class Made:
 def make(asked: Asked, environ: Mapping[str, str], now: datetime) -> Made:
     """Make a bundle. Raises OSError when it cannot be written, and nothing else.
 
-    Where secrets cannot be learned in time nothing is in it but the reason: nothing could be
-    looked through for them.
+    Where secrets cannot be learned in time nothing is in it but the reason, and where the settings
+    do not even say which there are, nothing that programs said in their own words.
     """
     sieve = Sieve()
     try:
-        site, unread = in_time(lambda: _learned(sieve, asked, environ), LEARN_SECONDS)
-        known = True
+        site, learned = in_time(lambda: _learned(sieve, asked, environ), LEARN_SECONDS)
     except Exception:  # noqa: BLE001 - whatever the disk did, there is a bundle that says so
-        site, unread, known = None, [], False
+        site, learned = None, None
     school = School(
         config=asked.config,
         site=site,
@@ -63,17 +62,16 @@ def make(asked: Asked, environ: Mapping[str, str], now: datetime) -> Made:
         lang=asked.lang,
     )
     wanted = sources(school)
-    if known:
-        found = gather(wanted, GATHER_SECONDS)
-    else:
-        found = [Found(one, None, "bundle.secrets_unknown") for one in wanted]
+    found = _found(wanted, learned)
     files, cut = dict[str, str](), list[str]()
     for one in found:
         if one.text is not None:
             files[one.source.file], was_cut = _end_of(sieve(one.text), one.source.largest_bytes)
             cut += [one.source.file] if was_cut else []
     sizes = {name: len(text.encode(errors="replace")) for name, text in files.items()}
-    told = manifest(asked.lang, now, found, sizes, cut, unread, sieve.held_back)
+    told = manifest(
+        asked.lang, now, found, sizes, cut, learned.unread if learned else (), sieve.held_back
+    )
     stamp = re.sub(r"[^0-9T]", "", now.isoformat()[:19])
     folder = f"campus-agent-{site.site.id if site else 'unknown'}-{stamp}"
     path = (asked.out or Path(f"{folder}.tar.gz")).absolute()
@@ -83,11 +81,20 @@ def make(asked: Asked, environ: Mapping[str, str], now: datetime) -> Made:
 
 def _learned(
     sieve: Sieve, asked: Asked, environ: Mapping[str, str]
-) -> tuple[SiteSettings | None, list[str]]:
+) -> tuple[SiteSettings | None, Learned]:
     site = load_site(asked.config, lenient=True).site
     directories = directories_of(asked.config, environ.get("CREDENTIALS_DIRECTORY"))
     state = site.state.directory if site else DEFAULT_STATE_DIRECTORY
     return site, learn(sieve, [asked.config, state / LAST_GOOD], directories)
+
+
+def _found(wanted: Sequence[Source], learned: Learned | None) -> list[Found]:
+    """Ask what can be looked through for secrets; the others come back with the reason."""
+    if learned is None:
+        return [Found(one, None, "bundle.secrets_unknown") for one in wanted]
+    asked = [one for one in wanted if not (learned.blind and one.free_text)]
+    came = {one.source.file: one for one in gather(asked, GATHER_SECONDS)}
+    return [came.get(one.file, Found(one, None, "bundle.settings_unknown")) for one in wanted]
 
 
 def _end_of(text: str, largest_bytes: int) -> tuple[str, bool]:

@@ -59,6 +59,15 @@ def secrets_in(data: Mapping[str, object]) -> Iterator[object]:
     yield from _in_sections(data, SiteSettings)
 
 
+def persons_in(data: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names of persons."""
+    for section, key in _PERSONS:
+        entries = data.get(section)
+        for one in entries if isinstance(entries, list) else ():
+            if isinstance(one, Mapping):
+                yield from _strings(one.get(key))
+
+
 def is_reference(value: object) -> TypeGuard[Mapping[str, str]]:
     """Tell whether a value says where a secret is, and nothing else."""
     if not isinstance(value, Mapping) or not value:

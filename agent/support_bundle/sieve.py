@@ -31,6 +31,7 @@ _RULES = (
     (_NAMED, rf"\g<before>\g<quote>{MASK}\g<quote>"),
     (_HEADER, rf"\g<before>{MASK}"),
 )
+_HEX_KEY = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
 # A form of fewer letters is in every text by chance; plain it is masked all the same.
 _SHORTEST_FORM = 5
 # What was found by its place, and not in a file of its own, may be no secret at all.
@@ -79,6 +80,8 @@ def _forms(secret: str) -> set[str]:
     forms = {html.escape(secret), *lower, plain.hex(), plain.hex().upper()}
     for one in {secret, *quoted}:
         forms |= _inside_base64(one.encode())
+    if _HEX_KEY.fullmatch(secret):
+        forms |= {secret.lower(), secret.upper(), *_inside_base64(bytes.fromhex(secret))}
     return forms
 
 

@@ -26,6 +26,8 @@ class Source:
     collect: Callable[[], str]
     seconds: float
     largest_bytes: int = LARGEST_BYTES
+    # Whether programs' own words are in it, and so perhaps a secret of which nothing says so.
+    free_text: bool = False
 
     @property
     def told(self) -> str:

@@ -24,6 +24,7 @@ SENTENCES = {
     "bundle.masked": "*** stands for {count} places where something was held back, [N B] for N letters that could be of a picture.",
     "bundle.unread": "These secrets could not be read here, so nobody could look for them; the agent itself writes none into its log. As root they can be: {names}",
     "bundle.secrets_unknown": "secrets could not be read in time, so nothing could be looked through for them",
+    "bundle.settings_unknown": "the settings cannot be read, so nobody knows which secrets to look for in it",
     "bundle.too_slow": "no answer within {seconds} seconds",
     "bundle.failed": "failed ({why})",
     "bundle.no_program": "there is no {program} on this machine",

@@ -24,6 +24,7 @@ SENTENCES = {
     "bundle.masked": "*** 表示抹去的内容，共 {count} 处；[N B] 表示可能属于图片的 N 个字符。",
     "bundle.unread": "以下密码在此无法读取，因此无法逐一查找；程序自己从不把密码写入日志。用 root 运行即可读取：{names}",
     "bundle.secrets_unknown": "未能及时读取密码，无法检查内容，因此不放入",
+    "bundle.settings_unknown": "设置无法读取，不知道该查找哪些密码，因此不放入",
     "bundle.too_slow": "{seconds} 秒内没有应答",
     "bundle.failed": "失败（{why}）",
     "bundle.no_program": "本机没有 {program}",

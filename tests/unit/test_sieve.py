@@ -58,6 +58,14 @@ def test_a_secret_is_held_back_however_it_is_written(secret: str, before: str, a
         assert secret.encode().hex().encode() not in shown
 
 
+def test_a_key_in_hex_is_held_back_as_the_bytes_it_stands_for() -> None:
+    sieve, key = Sieve(), "00112233445566778899AABBCCDDEEFF"
+    sieve.add(key)
+    coded = base64.b64encode(b"ab" + bytes.fromhex(key)).decode()
+    assert sieve(f"{key.lower()} {key}") == "*** ***"
+    assert coded[4:24] not in sieve(coded)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
