@@ -15,6 +15,7 @@ COMMANDS = (
     "config",
     "watch",
     "status",
+    "bundle",
     "alarm",
     "recorder",
     "camera",

@@ -12,11 +12,12 @@ from pathlib import Path
 from agent.cli.daemon import DEFAULT_CONFIG
 from agent.cli.patrol_enroll import Wanted, enrolled
 from agent.enrolment import Section
-from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
+from agent.monitors.duty_calendar import ONE_DAY
 from agent.patrol_report.days import DutyDay
-from agent.patrol_report.of_site import names_of, reported
+from agent.patrol_report.of_site import about as about_site
+from agent.patrol_report.of_site import calendar_of, days_of
 from agent.patrol_report.page import page
-from agent.patrol_report.table import Site, as_csv, headline, sheets
+from agent.patrol_report.table import Site, as_csv, as_text, headline, sheets
 from agent.settings import SiteSettings
 from agent.site_file import load_site
 from agent.store import patrol_record
@@ -68,10 +69,9 @@ def main(argv: Sequence[str]) -> int:
 def _report(
     db: sqlite3.Connection, site: SiteSettings, options: argparse.Namespace, lang: Language
 ) -> int:
-    calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
     now = datetime.now(UTC)
-    asked = _days(options, calendar.day_of(now), lang)
-    days, about = reported(db, site, asked, now), names_of(site)
+    asked = _days(options, calendar_of(site).day_of(now), lang)
+    days, about = days_of(db, site, asked, now), about_site(site, persons=True)
     seal = patrol_record.seal(db)
     wrote = [_write(options, form, days, about, lang, seal) for form in ("csv", "xlsx", "html")]
     if not any(wrote):
@@ -110,14 +110,8 @@ def _write(
 
 
 def _show(days: Sequence[DutyDay], about: Site, lang: Language) -> None:
-    print(printable(headline(days, lang)))
-    for sheet in sheets(days, about, lang)[: None if len(days) == 1 else 1]:
-        if not sheet.rows:
-            continue
-        print()
-        print(printable(sheet.title))
-        for row in (sheet.head, *sheet.rows):
-            print(printable("  ".join(str(cell) for cell in row).rstrip()))
+    for line in as_text(days, about, lang):
+        print(printable(line))
 
 
 def _verify(db: sqlite3.Connection, lang: Language) -> int:

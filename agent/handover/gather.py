@@ -14,9 +14,8 @@ from zoneinfo import ZoneInfo
 from agent import __version__
 from agent.handover.calendar import calendar, drawn
 from agent.handover.page import Table
-from agent.monitors.duty_calendar import DutyCalendar
 from agent.monitors.ledger import Ledgers
-from agent.patrol_report.of_site import names_of, reported
+from agent.patrol_report.of_site import about, calendar_of, days_of
 from agent.patrol_report.page import day_picture
 from agent.patrol_report.table import headline
 from agent.settings import SiteSettings
@@ -46,11 +45,11 @@ def patrol(site: SiteSettings, now: datetime, lang: Language) -> str:
     """Draw the last whole duty day, and say what it came to; nothing where nobody walks."""
     if not site.checkpoint:
         return ""
-    day = DutyCalendar(site.site.zone, site.patrol.day_starts).day_of(now) - timedelta(days=1)
+    day = calendar_of(site).day_of(now) - timedelta(days=1)
     with _store(site) as db:
-        days = reported(db, site, [day], now)
+        days = days_of(db, site, [day], now)
     told = headline(days, lang)
-    return f"<p>{escape(told)}</p>{day_picture(days[0], names_of(site), lang)}"
+    return f"<p>{escape(told)}</p>{day_picture(days[0], about(site, persons=True), lang)}"
 
 
 def tests(states: States, names: Mapping[str, str], zone: ZoneInfo, lang: Language) -> Table:

@@ -1,4 +1,4 @@
-"""The days of one site, read from its record: for the report, and wherever else it is shown."""
+"""The report of a site: its days read from the record, its names from the settings."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,15 +14,20 @@ from agent.store import patrol_record
 LATE = timedelta(days=8)
 
 
-def reported(
-    db: sqlite3.Connection, site: SiteSettings, days: Sequence[date], now: datetime
+def calendar_of(site: SiteSettings) -> DutyCalendar:
+    """Return the duty days of a site."""
+    return DutyCalendar(site.site.zone, site.patrol.day_starts)
+
+
+def days_of(
+    db: sqlite3.Connection, site: SiteSettings, asked: Sequence[date], now: datetime
 ) -> Sequence[DutyDay]:
-    """Return these days, which follow each other, as the record has them. Raises sqlite3.Error."""
-    calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
-    since, until = calendar.start_of(days[0]) - ONE_DAY, calendar.start_of(days[-1]) + LATE
+    """Read what the record says of the days that are asked for, one after the other."""
+    calendar = calendar_of(site)
+    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
     return duty_days(
         patrol_record.between(db, since.timestamp(), until.timestamp()),
-        days,
+        asked,
         calendar,
         readers=frozenset(reader.id for reader in site.nfc_reader),
         required=site.patrol.tours_min_per_day,
@@ -30,14 +35,14 @@ def reported(
     )
 
 
-def names_of(site: SiteSettings) -> Site:
-    """Return whose report it is, and the names of what it tells of."""
+def about(site: SiteSettings, *, persons: bool) -> Site:
+    """Return the names of a site; without `persons` its guards are known by code alone."""
     return Site(
         name=site.site.name,
         zone=site.site.zone,
         checkpoints={point.id: point.name for point in site.checkpoint},
         posts={post.id: post.name for post in site.post},
         rounds={one.id: one.name for one in site.round},
-        guards={card.id: card.name for card in site.guard_card},
+        guards={card.id: card.name for card in site.guard_card} if persons else {},
         readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
     )

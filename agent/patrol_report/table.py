@@ -75,6 +75,18 @@ def as_csv(found: Sequence[Sheet]) -> str:
     return CSV_HEAD + text.getvalue()
 
 
+def as_text(days: Sequence[DutyDay], site: Site, lang: Language) -> list[str]:
+    """Return the report as lines: a single day with its tours and times."""
+    lines = [headline(days, lang)]
+    for sheet in sheets(days, site, lang)[: None if len(days) == 1 else 1]:
+        if not sheet.rows:
+            continue
+        rows = (sheet.head, *sheet.rows)
+        lines += ["", sheet.title]
+        lines += ["  ".join(str(cell) for cell in row).rstrip() for row in rows]
+    return lines
+
+
 def clock(at: datetime, site: Site, *, seconds: bool = False) -> str:
     """Write a time as the site's clocks show it."""
     return at.astimezone(site.zone).strftime("%H:%M:%S" if seconds else "%H:%M")

@@ -5,6 +5,8 @@ from typing import Literal
 
 from agent.findings import Cause
 from agent.text import (
+    bundle_en,
+    bundle_zh,
     causes_en,
     causes_zh,
     en,
@@ -16,6 +18,8 @@ from agent.text import (
     panel_zh,
     patrol_en,
     patrol_zh,
+    status_en,
+    status_zh,
     zh,
 )
 
@@ -24,19 +28,23 @@ Language = Literal["zh", "en"]
 SENTENCES: dict[str, Mapping[str, str]] = {
     "zh": {
         **zh.SENTENCES,
+        **bundle_zh.SENTENCES,
         **causes_zh.SENTENCES,
-        **online_zh.SENTENCES,
-        **patrol_zh.SENTENCES,
-        **panel_zh.SENTENCES,
         **handover_zh.SENTENCES,
+        **online_zh.SENTENCES,
+        **panel_zh.SENTENCES,
+        **patrol_zh.SENTENCES,
+        **status_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
+        **bundle_en.SENTENCES,
         **causes_en.SENTENCES,
-        **online_en.SENTENCES,
-        **patrol_en.SENTENCES,
-        **panel_en.SENTENCES,
         **handover_en.SENTENCES,
+        **online_en.SENTENCES,
+        **panel_en.SENTENCES,
+        **patrol_en.SENTENCES,
+        **status_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
