@@ -16,7 +16,14 @@ from agent.policy import (
     PicturePolicy,
     RetentionPolicy,
 )
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardAtReader,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+)
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
     BROKER_PORT,
@@ -164,6 +171,14 @@ class SiteGuardCard(GuardCard):
     tag: Tag
 
 
+class SiteGuardAtReader(GuardAtReader):
+    """[guard_at_reader]: what a guard may do with a card at a reader, besides saying who walks."""
+
+    key_contact: Id | None = Field(
+        default=None, description="id of the [[alarm_module.contact]] that is the key switch"
+    )
+
+
 class SitePost(Post):
     """[[post]]."""
 
@@ -268,6 +283,7 @@ class SiteSettings(DeviceSettings):
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
+    guard_at_reader: SiteGuardAtReader = SiteGuardAtReader()
     post: tuple[SitePost, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     calendar: CalendarPolicy = CalendarPolicy()
