@@ -50,6 +50,7 @@ class School:
         posts: Sequence[Post] = (),
         policy: PatrolPolicy | None = None,
         school: CalendarPolicy | None = None,
+        opens_by_card: bool = False,
     ) -> None:
         self.clock = clock
         self.readers = readers
@@ -57,7 +58,14 @@ class School:
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
         self._made: Callable[[], PatrolMonitor] = lambda: PatrolMonitor(
-            readers, checkpoints, rules, zone, guards, posts, school
+            readers,
+            checkpoints,
+            rules,
+            zone,
+            guards,
+            posts,
+            school,
+            opens_by_card=opens_by_card,
         )
         self.monitor = self._made()
         self.events: list[Event] = []
