@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.findings import Cause
-from agent.text import causes_en, causes_zh, en, online_en, online_zh, patrol_en, patrol_zh, zh
+from agent.text import (
+    causes_en,
+    causes_zh,
+    en,
+    init_en,
+    init_zh,
+    online_en,
+    online_zh,
+    patrol_en,
+    patrol_zh,
+    zh,
+)
 
 Language = Literal["zh", "en"]
 
@@ -12,12 +23,14 @@ SENTENCES: dict[str, Mapping[str, str]] = {
     "zh": {
         **zh.SENTENCES,
         **causes_zh.SENTENCES,
+        **init_zh.SENTENCES,
         **online_zh.SENTENCES,
         **patrol_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
         **causes_en.SENTENCES,
+        **init_en.SENTENCES,
         **online_en.SENTENCES,
         **patrol_en.SENTENCES,
     },

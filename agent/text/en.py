@@ -181,6 +181,7 @@ SENTENCES = {
         "button {button}: a plain normally-open contact cannot show a cut wire, "
         "so it turns to warn when its last test is 30 days old"
     ),
+    "config.note_no_checkpoints": "there is a reader and no checkpoint yet, so the patrol is unknown: tap the tags, campus-agent patrol enroll ID --name NAME",
     "config.note_no_password": "[broker] has no password: the login will be without one",
     "config.note_elsewhere": "secret file {file} was not checked: absent or not ours to read here",
     "config.fine": "{file}: the settings are fine",

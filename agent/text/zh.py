@@ -172,6 +172,7 @@ SENTENCES = {
     "config.note_plain_no": (
         "按钮 {button}：普通常开接线无法发现断线，最近一次测试超过 30 天后将显示“注意”"
     ),
+    "config.note_no_checkpoints": "有读卡器但还没有点位，巡更上报为“未知”：请逐个贴卡登记，campus-agent patrol enroll 编号 --name 名称",
     "config.note_no_password": "[broker] 没有密码，将以无密码方式登录",
     "config.note_elsewhere": "密码文件 {file} 在本机上找不到或无权读取，未能检查",
     "config.fine": "{file}：配置正确",
