@@ -21,6 +21,7 @@ COMMANDS = (
     "camera",
     "patrol",
     "reload",
+    "inventory",
     "county",
 )
 WRONG = 2

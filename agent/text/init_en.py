@@ -1,4 +1,4 @@
-"""The sentences of `campus-agent init` in English."""
+"""The sentences of `campus-agent init` and `inventory` in English."""
 
 SENTENCES = {
     "init.hello": "This makes a site's settings file. Enter takes what stands in brackets; nothing is written before you say yes.",
@@ -83,4 +83,30 @@ SENTENCES = {
     "init.table_needs": "this belongs to {other}, which is empty",
     "init.table_channels": "how many channels there are, such as 16, or their numbers, such as 1-8;12",
     "init.out_not_empty": "{file} is there and not empty; choose another folder",
+    # ---- the list of the hand-over
+    "inventory.kind_recorder": "recorder",
+    "inventory.kind_camera": "camera",
+    "inventory.kind_unlisted": "channel that the file has not",
+    "inventory.kind_button": "button",
+    "inventory.kind_reader": "reader",
+    "inventory.fact_maker": "maker",
+    "inventory.fact_serial_number": "serial number",
+    "inventory.fact_name": "name at the recorder",
+    "inventory.fact_port": "port",
+    "inventory.fact_input": "input",
+    "inventory.fact_channel": "channel",
+    "inventory.fact_recorder": "recorder",
+    "inventory.fact_driver": "driver",
+    "inventory.fact_key_area": "key area",
+    "inventory.accepted": "accepted: {count} things, by {by}",
+    "inventory.was_accepted": "accepted on {at} by {by}: {count} things",
+    "inventory.never": "nothing was accepted yet: campus-agent inventory accept --by NAME, at the hand-over",
+    "inventory.missing": "missing: {what} {id}",
+    "inventory.swapped": "swapped: {what} {id}, {fact} was {was}, is {now}",
+    "inventory.new": "new: {what} {id} {now}",
+    "inventory.unseen": "not seen now, so nobody knows: {what} {id}",
+    "inventory.sum": "as accepted: {found}; different: {different}",
+    "inventory.unseen_refused": "not accepted: these are not seen now: {ids}. Put them right, or add --unseen",
+    "inventory.not_possible": "{file}: not possible: {why}",
+    "inventory.unreadable": "{file} is no list of ours any more: accept it again",
 }

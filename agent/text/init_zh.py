@@ -1,4 +1,4 @@
-"""Chinese sentences of `campus-agent init`."""
+"""Chinese sentences of `campus-agent init` and `inventory`."""
 
 SENTENCES = {
     "init.hello": "将生成站点设置文件。直接回车即采用方括号中的内容；您确认之前不会写入任何文件。",
@@ -83,4 +83,30 @@ SENTENCES = {
     "init.table_needs": "该项从属于 {other}，而 {other} 为空",
     "init.table_channels": "应为通道数，如 16，或通道号，如 1-8;12",
     "init.out_not_empty": "{file} 已存在且不为空，请换一个目录",
+    # ---- the list of the hand-over
+    "inventory.kind_recorder": "录像机",
+    "inventory.kind_camera": "摄像机",
+    "inventory.kind_unlisted": "设置中没有的通道",
+    "inventory.kind_button": "按钮",
+    "inventory.kind_reader": "读卡器",
+    "inventory.fact_maker": "品牌",
+    "inventory.fact_serial_number": "序列号",
+    "inventory.fact_name": "录像机中的名称",
+    "inventory.fact_port": "串口",
+    "inventory.fact_input": "输入口",
+    "inventory.fact_channel": "通道",
+    "inventory.fact_recorder": "录像机",
+    "inventory.fact_driver": "驱动",
+    "inventory.fact_key_area": "重点部位",
+    "inventory.accepted": "已确认 {count} 项，确认人 {by}",
+    "inventory.was_accepted": "{at} 由 {by} 确认，共 {count} 项",
+    "inventory.never": "尚未确认过清单：请在验收交接时运行 campus-agent inventory accept --by 姓名",
+    "inventory.missing": "缺少：{what} {id}",
+    "inventory.swapped": "已更换：{what} {id}，{fact}原为 {was}，现为 {now}",
+    "inventory.new": "新增：{what} {id} {now}",
+    "inventory.unseen": "目前读不到，无法判断：{what} {id}",
+    "inventory.sum": "与清单一致 {found} 项，不一致 {different} 项",
+    "inventory.unseen_refused": "未确认：以下各项目前读不到：{ids}。请先处理，或加 --unseen",
+    "inventory.not_possible": "{file}：无法完成：{why}",
+    "inventory.unreadable": "{file} 已损坏，请重新确认清单",
 }

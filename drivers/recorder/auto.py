@@ -83,6 +83,11 @@ class AutoDriver:
         return self._found.poll(deadline=deadline)
 
     @property
+    def listed(self) -> Mapping[int, str]:
+        """Return the channels its maker's driver was told of."""
+        return {} if self._found is None else self._found.listed
+
+    @property
     def gives(self) -> frozenset[Evidence]:
         """Return what it can say of its archive."""
         return frozenset() if self._found is None else self._found.gives

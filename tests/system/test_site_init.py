@@ -2,12 +2,13 @@
 
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from agent.cli import inventory, reload
 from agent.settings_report import report
 from agent.site_file import load_site
 from simulators.archive import SimulatedChannel
@@ -98,6 +99,29 @@ def _heard(county: County, kind: str) -> bool:
     return bool(county.heard(kind))
 
 
+def handed_over(school: NewSchool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accept what there is, then take a channel out of the settings: the list tells of it."""
+    words = ("--config", str(school.config), "--lang", "en")
+    assert inventory.main(["show", *words]) == 1
+    assert "nothing was accepted yet" in capsys.readouterr().out
+    wait_until(lambda: inventory.main(["accept", "--by", "Li", *words]) == 0, 20)
+    assert inventory.main(["show", *words]) == 0
+    assert "by Li (" in capsys.readouterr().out
+    text = school.config.read_text(encoding="utf-8")
+    start = text.index("  [[recorder.channel]]\n  number = 4")
+    school.config.write_text(text[:start] + text[text.index("[not_fitted]") :], encoding="utf-8")
+    assert reload.main(["--socket", str(school.directory / "control.sock")]) == 0
+    wait_until(lambda: "nvr-1/4 Library" in _differences(words, capsys), 20)
+    said = _differences(words, capsys)
+    assert "missing: camera cam-4" in said
+    assert "as accepted: 6; different: 2" in said
+
+
+def _differences(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert inventory.main(["show", *words]) == 1
+    return capsys.readouterr().out
+
+
 STANDARD = {
     "County id": "demo-county",
     "Site id": "school-001",
@@ -108,7 +132,7 @@ STANDARD = {
 
 
 def test_five_answers_make_a_file_that_the_daemon_runs_with(
-    school: NewSchool, broker: Broker
+    school: NewSchool, broker: Broker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     typist = Typist(STANDARD)
     assert school.init(typist) == 0, typist.screen
@@ -162,6 +186,7 @@ def test_five_answers_make_a_file_that_the_daemon_runs_with(
             ),
             30,
         )
+        handed_over(school, capsys)
     finally:
         daemon.stop()
         county.stop()
