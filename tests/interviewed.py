@@ -41,15 +41,16 @@ def interview(
     **more: Any,
 ) -> tuple[bool, Person]:
     person = Person(answers)
-    more.setdefault("serial", config.parent / "no-ports")
+    more.setdefault("serial", (config.parent / "no-ports",))
     more.setdefault("given", {"broker": "mqtt:1883"})
     wishes = Wishes(config, where=where or Where(target=("127.0.0.1", 9), seconds=0.1), **more)
     questions = Questions(lang, read=person, read_secret=person)
     return Interview(wishes, questions, CLOCK).run(), person
 
 
-def nowhere(network: DiscoverySimulator) -> Where:
-    return Where(target=("127.0.0.1", network.port), seconds=0.3)
+def around(network: DiscoverySimulator, seconds: float = 0.7) -> Where:
+    """Ask a simulated network; long enough for a machine that is busy with other tests."""
+    return Where(target=("127.0.0.1", network.port), seconds=seconds)
 
 
 def announce(network: DiscoverySimulator, *recorders: HttpRecorder, name: str = "NVR") -> None:

@@ -60,4 +60,4 @@ class Typist:
         said = waiting[0].pop(0) if waiting else ""
         if said:
             self.typed.append(said)
-        os.write(line, f"{said}\n".encode())
+        os.write(line, f"{said}\n".encode(errors="surrogateescape"))

@@ -16,7 +16,7 @@ from agent.site_init.document import read_defaults
 from agent.site_init.interview import Interview, Wishes
 from agent.site_init.questions import Questions, RefusedError
 from agent.site_init.recorders import Where
-from agent.site_init.serial_ports import BY_ID
+from agent.site_init.serial_ports import PLACES
 from agent.site_init.table import BadTableError, site_texts, write_sites
 from agent.text import Language, language, printable, sentence
 from drivers.recorder.discovery import GROUP
@@ -62,17 +62,38 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--defaults", type=Path, help="what all schools of the county share (TOML)")
     for name in ("county", "site", "name", "broker"):
         made.add_argument(f"--{name}", default="")
-    made.add_argument("--serial", type=Path, default=BY_ID, help="directory of serial ports")
+    made.add_argument("--serial", type=Path, action="append", help="directory of serial ports")
     made.add_argument("--range", default="", help="addresses to try, such as 10.0.0.0/28")
     made.add_argument("--interface", default="", help="our address on the cameras' network")
-    made.add_argument("--http-port", type=int, default=80)
-    made.add_argument("--rtsp-port", type=int, default=554)
-    made.add_argument("--discovery", default=":".join(map(str, GROUP)), help=argparse.SUPPRESS)
-    made.add_argument("--seconds", type=float, default=3.0, help="how long answers are waited for")
+    made.add_argument("--http-port", type=_port, default=80)
+    made.add_argument("--rtsp-port", type=_port, default=554)
+    made.add_argument("--discovery", type=_target, default=GROUP, help=argparse.SUPPRESS)
+    made.add_argument(
+        "--seconds", type=_seconds, default=3.0, help="how long answers are waited for"
+    )
     made.add_argument("--from-csv", type=Path, help="many sites: a table of them")
     made.add_argument("--out", type=Path, help="many sites: where their folders go")
     made.add_argument("--lang", default=None)
     return made
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise ValueError
+    return port
+
+
+def _target(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, _port(port)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 60:
+        raise ValueError
+    return seconds
 
 
 def _one(options: argparse.Namespace, defaults: Path | None, lang: Language) -> int:
@@ -80,16 +101,19 @@ def _one(options: argparse.Namespace, defaults: Path | None, lang: Language) -> 
     if not os.access(folder, os.W_OK):
         # Before anybody has answered anything.
         raise RefusedError("init.no_folder", file=str(folder))
-    host, _, port = options.discovery.rpartition(":")
     wishes = Wishes(
         config=options.config,
         defaults=defaults,
         given={name: getattr(options, name) for name in ("county", "site", "name", "broker")},
-        serial=options.serial,
+        serial=tuple(options.serial or PLACES),
         where=Where(
-            options.range, options.http_port, options.interface, (host, int(port)), options.seconds
+            range_of=options.range,
+            http_port=options.http_port,
+            rtsp_port=options.rtsp_port,
+            interface=options.interface,
+            target=options.discovery,
+            seconds=options.seconds,
         ),
-        rtsp_port=options.rtsp_port,
     )
     existed = options.config.exists()
     if Interview(wishes, Questions(lang), SystemClock()).run():

@@ -31,6 +31,8 @@ def asked_identity(
         value = given.get(name, "")
         if value:
             said = wrong(value)
+            if said is None and not value.isprintable():
+                said = sentence(lang, "init.unreadable_answer")
             if said is None:
                 return value
             questions.show(said)

@@ -17,7 +17,7 @@ from agent.site_init.questions import Questions, RefusedError
 from agent.site_init.recorders import Where
 from agent.site_init.search import Machine, Search
 from agent.site_init.secret_files import Secrets
-from agent.site_init.serial_ports import BY_ID, free_ports
+from agent.site_init.serial_ports import PLACES, free_ports
 from agent.text import join, printable, sentence
 from drivers.base import Clock
 
@@ -32,9 +32,8 @@ class Wishes:
     config: Path
     defaults: Path | None = None
     given: Mapping[str, str] = field(default_factory=dict)
-    serial: Path = BY_ID
+    serial: tuple[Path, ...] = PLACES
     where: Where = EVERYBODY
-    rtsp_port: int = 554
 
 
 class Interview:
@@ -90,7 +89,6 @@ class Interview:
         machine = Machine(
             ports=free_ports(wishes.serial, site.serial_ports if site else ()),
             where=wishes.where,
-            rtsp_port=wishes.rtsp_port,
             known=frozenset((one.host, one.http_port) for one in site.recorder)
             if site
             else frozenset(),
@@ -166,6 +164,7 @@ class Interview:
 
     def _say_what_follows(self, search: Search) -> None:
         self._ask.say("init.written", file=str(self._wishes.config))
+        self._ask.say("init.follow_start")
         if search.draft.modules:
             self._ask.say("init.follow_buttons")
         if search.draft.readers:

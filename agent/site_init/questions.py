@@ -95,8 +95,11 @@ class Questions:
         """Return a password that is not shown; empty: none was typed. Raises RefusedError."""
         try:
             answer = self._read_secret(printable(sentence(self.lang, code, **params)) + " ")
+            answer.encode()
         except EOFError:
             raise RefusedError("init.input_ended") from None
+        except UnicodeError:
+            raise RefusedError("init.bad_password") from None
         if "\0" in answer or "\n" in answer or len(answer) > LONGEST_PASSWORD:
             raise RefusedError("init.bad_password")
         self.typed += bool(answer)

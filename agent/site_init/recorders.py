@@ -15,7 +15,7 @@ from drivers.errors import DriverError
 from drivers.readings import Unknown
 from drivers.recorder.address_scan import addresses, open_doors
 from drivers.recorder.auto import maker_at
-from drivers.recorder.discovery import GROUP, discover
+from drivers.recorder.discovery import GROUP, discover, own_addresses
 from drivers.recorder.gate import RecorderGate
 from drivers.recorder.makers import DRIVERS
 from drivers.recorder.quirks import QuirkSheet
@@ -51,6 +51,7 @@ class Where(NamedTuple):
 
     range_of: str = ""
     http_port: int = 80
+    rtsp_port: int = 554
     interface: str = ""
     target: tuple[str, int] = GROUP
     seconds: float = 3.0
@@ -65,9 +66,8 @@ def candidates(where: Where, known: Collection[tuple[str, int]], clock: Clock) -
         hosts = open_doors(addresses(where.range_of), where.http_port)
         doors = [(host, where.http_port, "", False) for host in hosts]
     else:
-        answers = discover(
-            clock, interface=where.interface, target=where.target, seconds=where.seconds
-        )
+        interfaces = [where.interface] if where.interface else own_addresses()
+        answers = discover(clock, interfaces=interfaces, target=where.target, seconds=where.seconds)
         doors = [(one.host, one.http_port, one.name, one.records) for one in answers]
     doors = [one for one in doors if one[:2] not in known]
 
@@ -81,6 +81,13 @@ def candidates(where: Where, known: Collection[tuple[str, int]], clock: Clock) -
 
     with ThreadPoolExecutor(KNOCKS_AT_ONCE) as pool:
         return [one for one in pool.map(knock, doors) if one is not None]
+
+
+def streaming_only(where: Where) -> list[str]:
+    """Return the hosts of a range that give streams and have no web page at the port tried."""
+    hosts = open_doors(addresses(where.range_of), where.rtsp_port) if where.range_of else []
+    pages = set(open_doors(hosts, where.http_port))
+    return [host for host in hosts if host not in pages]
 
 
 def likely(found: Sequence[Candidate]) -> list[int]:

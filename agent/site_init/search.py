@@ -14,7 +14,15 @@ from agent.site_init.draft import (
     short_name,
 )
 from agent.site_init.questions import Questions, RefusedError
-from agent.site_init.recorders import Candidate, Introduced, Where, candidates, introduced, likely
+from agent.site_init.recorders import (
+    Candidate,
+    Introduced,
+    Where,
+    candidates,
+    introduced,
+    likely,
+    streaming_only,
+)
 from agent.site_init.secret_files import Secrets
 from agent.site_init.serial_ports import Port, ask
 from agent.text import sentence
@@ -32,7 +40,6 @@ class Machine(NamedTuple):
 
     ports: list[str]
     where: Where
-    rtsp_port: int
     known: frozenset[tuple[str, int]]
     state_directory: Path
     timezone: str
@@ -73,6 +80,8 @@ class Search:
         except OSError as error:
             self._ask.say("init.no_multicast", detail=error.strerror or "")
             return
+        for host in streaming_only(self._machine.where):
+            self._ask.say("init.streaming_only", host=host)
         if not found:
             self._ask.say("init.no_recorders")
         for place, one in enumerate(found, start=1):
@@ -152,7 +161,7 @@ class Search:
                 secret=self._secrets.add(recorder, password),
                 channels=channels,
                 http_port=candidate.http_port,
-                rtsp_port=machine.rtsp_port,
+                rtsp_port=machine.where.rtsp_port,
                 note=said.model,
             )
         )

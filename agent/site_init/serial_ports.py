@@ -1,6 +1,7 @@
 """The serial ports of this machine, and what is found at them."""
 
-from collections.abc import Callable, Collection
+import contextlib
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from drivers.serial_probe import (
     hear_em4100,
 )
 
-BY_ID = Path("/dev/serial/by-id")
+# Adapters without a serial number hide each other in the first; ours names them by their socket.
+PLACES = (Path("/dev/serial/by-id"), Path("/dev/campus"))
 MOST_PORTS = 32
 
 Found = FoundPn532 | FoundEm4100 | FoundModule
@@ -29,12 +31,12 @@ class Port(NamedTuple):
     busy: bool = False
 
 
-def free_ports(directory: Path, used: Collection[str]) -> list[str]:
+def free_ports(places: Sequence[Path], used: Collection[str]) -> list[str]:
     """Return the ports that no device of the file has; two links to one port count once."""
-    try:
-        links = sorted(directory.iterdir())
-    except OSError:
-        return []
+    links: list[Path] = []
+    for place in places:
+        with contextlib.suppress(OSError):
+            links += sorted(place.iterdir())
     taken = {Path(port).resolve() for port in used if port.startswith("/")}
     free: list[str] = []
     for link in links[:MOST_PORTS]:

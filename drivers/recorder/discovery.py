@@ -4,12 +4,15 @@ WS-Discovery (April 2005) over SOAP 1.2; ONVIF Core 7.3 says which types and sco
 """
 
 import contextlib
+import ipaddress
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from xml.etree.ElementTree import Element
+
+import psutil
 
 from drivers.base import Clock
 from drivers.recorder.isapi import children, parse, text
@@ -39,27 +42,57 @@ class Answerer(NamedTuple):
 def discover(
     clock: Clock,
     *,
-    interface: str = "",
+    interfaces: Sequence[str] = (),
     target: tuple[str, int] = GROUP,
     seconds: float = SECONDS,
 ) -> list[Answerer]:
-    """Ask everybody and listen so long; `interface` is an address of ours. Raises OSError."""
+    """Ask everybody and listen so long. Raises OSError.
+
+    `interfaces` are addresses of ours: cameras are often on a network without a way out, so that
+    the system's own choice would be another one.
+    """
     found: dict[tuple[str, int], Answerer] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.bind((interface, 0))
+        line.bind(("", 0))
         # A school's cameras all answer at once; the system gives as much of it as it may.
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         line.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-        if interface:
-            line.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface))
-        # Twice: a datagram may be lost, and who answers twice counts once.
-        for _ in range(2):
-            line.sendto(_probe(), target)
+        _send(line, interfaces, target)
         for data, sender in _datagrams(line, clock, clock.monotonic() + seconds):
             answerer = read_answer(data, sender)
             if answerer is not None and len(found) < MOST_DEVICES:
                 found.setdefault((answerer.host, answerer.http_port), answerer)
     return sorted(found.values(), key=lambda one: (socket.inet_aton(one.host), one.http_port))
+
+
+def own_addresses() -> list[str]:
+    """Return our IPv4 addresses, one of each network that is up; not loopback."""
+    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
+    return [
+        one.address
+        for name, addresses in psutil.net_if_addrs().items()
+        for one in addresses
+        if name in up
+        and one.family == socket.AF_INET
+        and not ipaddress.IPv4Address(one.address).is_loopback
+    ]
+
+
+def _send(line: socket.socket, interfaces: Sequence[str], target: tuple[str, int]) -> None:
+    """Send the probe on each interface; one that is down is no matter. Raises OSError."""
+    sent, refused = False, OSError()
+    for interface in interfaces or ("0.0.0.0",):  # noqa: S104 - the system's own choice, to send by
+        try:
+            given = socket.inet_aton(interface)
+            line.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, given)
+            # Twice: a datagram may be lost, and who answers twice counts once.
+            for _ in range(2):
+                line.sendto(_probe(), target)
+            sent = True
+        except OSError as error:
+            refused = error
+    if not sent:
+        raise refused
 
 
 def read_answer(data: bytes, sender: str) -> Answerer | None:

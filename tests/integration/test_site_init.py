@@ -16,7 +16,7 @@ from agent.text import SENTENCES, Language, sentence
 from simulators.discovery import DiscoverySimulator
 from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth
-from tests.interviewed import CLOCK, announce, interview, nowhere
+from tests.interviewed import CLOCK, announce, around, interview
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -67,18 +67,18 @@ def test_a_refused_login_is_tried_once_and_added_later(
     defaults = tmp_path / "county.toml"
     defaults.write_text(f'[state]\ndirectory = "{state}"\n', encoding="utf-8")
     answers: dict[str, str | Sequence[str]] = {"Password": "wrong"}
-    interview(config, answers, where=nowhere(network), defaults=defaults)
+    interview(config, answers, where=around(network), defaults=defaults)
     assert len(truth.lines("login_failed")) == 1
     assert list(tmp_path.glob("*.secret")) == []
     before = config.read_text(encoding="utf-8")
     assert f'recordings = "the recorder at {"127.0.0.1"} could not be read yet"' in before
     # The refusal is on the budget that the daemon will find: the same password goes out no more.
     config.unlink()
-    interview(config, {"Password": "wrong"}, where=nowhere(network), defaults=defaults)
+    interview(config, {"Password": "wrong"}, where=around(network), defaults=defaults)
     assert len(truth.lines("login_failed")) == 1
     # Another password has a try; the file's own comments stay, and the reasons go.
     config.write_text(before.replace("[site]", "# mine\n[site]  # too"), encoding="utf-8")
-    wrote, _ = interview(config, {"Password": PASSWORD, "Write": "y"}, where=nowhere(network))
+    wrote, _ = interview(config, {"Password": PASSWORD, "Write": "y"}, where=around(network))
     assert wrote
     after = config.read_text(encoding="utf-8")
     assert "# mine\n[site]  # too" in after
@@ -102,14 +102,14 @@ def test_a_second_recorder_goes_beside_the_first_and_all_comments_stay(
     nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3, 2: 3}))
     announce(network, nvr)
     # Enter is no for a file that is there.
-    wrote, _ = interview(config, {"Password": PASSWORD}, where=nowhere(network))
+    wrote, _ = interview(config, {"Password": PASSWORD}, where=around(network))
     assert not wrote
     assert config.read_text(encoding="utf-8") == example
     assert list(tmp_path.glob("*.secret")) == []
 
     (tmp_path / "nvr-2.secret").write_text("another's", encoding="utf-8")
     answers: dict[str, str | Sequence[str]] = {"Password": PASSWORD, "Write": "y"}
-    wrote, _ = interview(config, answers, where=nowhere(network))
+    wrote, _ = interview(config, answers, where=around(network))
     assert wrote
     shown = capsys.readouterr().out
     after = config.read_text(encoding="utf-8")
@@ -124,7 +124,7 @@ def test_a_second_recorder_goes_beside_the_first_and_all_comments_stay(
     assert site.recorder[1].password.file == str(tmp_path / "nvr-2-2.secret")
     assert (tmp_path / "nvr-2.secret").read_text(encoding="utf-8") == "another's"
     # Again: it is known now.
-    assert interview(config, {}, where=nowhere(network))[0] is False
+    assert interview(config, {}, where=around(network))[0] is False
 
 
 # ---- what is refused
@@ -140,9 +140,9 @@ def test_every_refusal_is_said_in_both_languages(
     site = ["--lang", lang, "--config"]
     for words, code in (
         ([*site, str(bad)], "init.bad_file"),
-        ([*site, "/nowhere/site.toml"], "init.no_folder"),
+        ([*site, "/around/site.toml"], "init.no_folder"),
         ([*site, str(tmp_path / "new.toml"), "--defaults", str(odd)], "init.bad_defaults"),
-        ([*site, str(tmp_path / "new.toml"), "--defaults", "/nowhere"], "init.bad_defaults"),
+        ([*site, str(tmp_path / "new.toml"), "--defaults", "/around"], "init.bad_defaults"),
     ):
         assert init.main(words) == 2
         said = capsys.readouterr()
@@ -207,7 +207,7 @@ def test_a_file_changed_meanwhile_and_an_ended_input_change_nothing(tmp_path: Pa
         return ""
 
     where = Where(target=("127.0.0.1", 9), seconds=0.1)
-    wishes = Wishes(config, given={"broker": "mqtt"}, serial=tmp_path / "none", where=where)
+    wishes = Wishes(config, given={"broker": "mqtt"}, serial=(), where=where)
     with pytest.raises(RefusedError) as refused:
         Interview(wishes, Questions("en", read=meddling), CLOCK).run()
     assert refused.value.code == "init.changed_meanwhile"
@@ -228,7 +228,7 @@ def test_a_password_that_cannot_be_one_is_refused(
     announce(network, switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3})))
     for password in ("x" * 300, "a\0b"):
         with pytest.raises(RefusedError) as refused:
-            interview(tmp_path / "site.toml", {"Password": password}, where=nowhere(network))
+            interview(tmp_path / "site.toml", {"Password": password}, where=around(network))
         assert refused.value.code == "init.bad_password"
     assert truth.lines("login_failed") == []
 

@@ -10,7 +10,8 @@ import pytest
 
 from agent.settings_report import report
 from agent.site_file import load_site
-from agent.site_init.recorders import Where
+from agent.site_init.recorders import Where, streaming_only
+from agent.site_init.serial_ports import Port, ask, free_ports
 from agent.text import Language
 from drivers.recorder.address_scan import RangeTooLargeError, addresses, open_doors
 from drivers.recorder.discovery import read_answer
@@ -25,7 +26,7 @@ from simulators.modbus import ModbusSimulator
 from simulators.onvif import OnvifSimulator
 from simulators.pty_line import PtyLine
 from simulators.truth import Truth
-from tests.interviewed import CLOCK, announce, interview, nowhere
+from tests.interviewed import CLOCK, announce, around, interview
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -130,7 +131,38 @@ def test_babble_on_a_port_is_no_device(tmp_path: Path, switched_on: Callable[...
         line.unplug()
 
 
+def test_two_links_to_one_port_count_once(tmp_path: Path) -> None:
+    by_id, campus = tmp_path / "by-id", tmp_path / "campus"
+    for place in (by_id, campus):
+        place.mkdir()
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+    (by_id / "usb-1").symlink_to(tmp_path / "a")
+    (campus / "pci-1").symlink_to(tmp_path / "a")
+    (campus / "pci-2").symlink_to(tmp_path / "b")
+    (campus / "pci-3").symlink_to(tmp_path / "c")
+    used = [str(tmp_path / "c"), "socket://10.0.0.1:1"]
+    places = (by_id, campus, tmp_path / "none")
+    assert free_ports(places, used) == [str(by_id / "usb-1"), str(campus / "pci-2")]
+
+
+def test_a_port_that_cannot_be_opened_is_said_to_be_busy(tmp_path: Path) -> None:
+    (tmp_path / "port").write_bytes(b"")
+    assert ask(str(tmp_path / "port"), CLOCK, lambda: None) == Port(
+        str(tmp_path / "port"), busy=True
+    )
+
+
 # ---- the network
+
+
+def test_a_host_that_only_streams_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port, other = door.getsockname()[1], closed.getsockname()[1]
+        assert streaming_only(Where("127.0.0.1/32", other, port)) == ["127.0.0.1"]
+        assert streaming_only(Where("127.0.0.1/32", port, port)) == []
+    assert streaming_only(Where()) == []
 
 
 def test_hostile_answers_to_the_probe_are_passed_over() -> None:
@@ -161,7 +193,7 @@ def test_a_flood_and_a_bomb_do_not_hide_the_recorder(
     announce(network, nvr)
     network.answers = [BOMB, b"\xff" * 9000, *([b"<a>" * 500] * 20), *network.answers]
     wrote, _ = interview(
-        tmp_path / "site.toml", {"Password": PASSWORD, "key areas": "1"}, where=nowhere(network)
+        tmp_path / "site.toml", {"Password": PASSWORD, "key areas": "1"}, where=around(network, 1.5)
     )
     assert wrote
     site = load_site(tmp_path / "site.toml").site
@@ -186,7 +218,7 @@ def test_a_recorder_that_answers_garbage_is_no_recorder(
     nvr = switched_on(OnvifSimulator(truth, password=PASSWORD, days={1: 3}))
     nvr.fault = fault
     announce(network, nvr)
-    wrote, person = interview(tmp_path / "site.toml", {}, where=nowhere(network))
+    wrote, person = interview(tmp_path / "site.toml", {}, where=around(network))
     assert wrote
     assert not any("Password" in asked for asked in person.asked) or fault == "huge"
     assert report(tmp_path / "site.toml").problems == ()
@@ -203,7 +235,7 @@ def test_recorders_of_other_makers_list_their_channels(
     channels = [SimulatedChannel(1, "Gate"), SimulatedChannel(2, "Yard")]
     nvr = switched_on(maker(truth, password=PASSWORD, channels=channels))
     announce(network, nvr)
-    interview(tmp_path / "site.toml", {"Password": PASSWORD}, where=nowhere(network))
+    interview(tmp_path / "site.toml", {"Password": PASSWORD}, where=around(network))
     site = load_site(tmp_path / "site.toml").site
     assert site is not None
     [recorder] = site.recorder
@@ -215,7 +247,7 @@ def test_a_range_is_looked_through_door_by_door(
     tmp_path: Path, truth: Truth, switched_on: Callable[..., Any]
 ) -> None:
     nvr = switched_on(DahuaSimulator(truth, password=PASSWORD, days={1: 3}))
-    where = Where("127.0.0.0/29", nvr.port)
+    where = Where("127.0.0.0/29", nvr.port, rtsp_port=nvr.port)
     wrote, person = interview(tmp_path / "site.toml", {"Password": PASSWORD}, where=where)
     assert wrote
     assert open_doors(["127.0.0.1", "127.0.0.2"], nvr.port) == ["127.0.0.1"]
@@ -232,9 +264,7 @@ def test_cameras_are_not_taken_for_recorders(
     nvr = switched_on(HikvisionSimulator(Truth(), password=PASSWORD, days={1: 3}))
     announce(network, camera, name="IPCAM")
     network.answers.append(probe_match([f"http://127.0.0.1:{nvr.port}/"], name="x", hardware="NVR"))
-    wrote, person = interview(
-        tmp_path / "site.toml", {"Password": PASSWORD}, where=nowhere(network)
-    )
+    wrote, person = interview(tmp_path / "site.toml", {"Password": PASSWORD}, where=around(network))
     assert wrote
     [which] = [asked for asked in person.asked if "Which of these" in asked]
     site = load_site(tmp_path / "site.toml").site

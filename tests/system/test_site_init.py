@@ -190,3 +190,16 @@ def test_five_answers_make_a_file_that_the_daemon_runs_with(
     finally:
         daemon.stop()
         county.stop()
+
+
+def test_bytes_that_are_no_text_are_asked_again_and_a_break_writes_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "site.toml"
+    words = ("init", "--config", str(config), "--lang", "zh", "--broker", "mqtt:1883")
+    search = ("--serial", str(tmp_path), "--discovery", "127.0.0.1:9", "--seconds", "0.1")
+    # GBK where UTF-8 is meant, then a break at the consent.
+    typist = Typist({"学校名称": "\udcb4\udcf3", "查找设备": "\x03"})
+    assert typist.run(*words, *search) == 130
+    assert typist.screen.count("学校名称") == 2
+    assert "无法识别" in typist.screen
+    assert "Traceback" not in typist.screen
+    assert list(tmp_path.iterdir()) == []
