@@ -72,7 +72,9 @@ def new_file(
         parts.append(broker_block(identity.broker))
     elif default_broker(rest) != identity.broker:
         section(rest, "broker")["hosts"] = [identity.broker]
-    parts.append(tomlkit.dumps(rest).strip("\n") + "\n" if len(rest) else "")
+    shared = tomlkit.dumps(rest).strip("\n") + "\n" if len(rest) else ""
+    # Keys without a header, such as `broker.hosts`, would be taken for some of [site]'s.
+    parts.insert(0 if _begins_with_keys(shared) else len(parts), shared)
     parts += [text for _, text in device_blocks(draft, lang)]
     kept = {}
     if isinstance(declared, Mapping):
@@ -83,13 +85,23 @@ def new_file(
     return "\n".join(part for part in parts if part)
 
 
+def _begins_with_keys(text: str) -> bool:
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if line and line[0] != "#"), "[")[0] != "["
+
+
 def with_new(text: str, draft: Draft, lang: Language) -> str:
     """Return an existing file's text with what is new beside its like; comments stay."""
-    document = tomlkit.parse(text)
-    for duty in draft.serves:
-        # What has a device now is no longer a thing that is missing.
-        section(document, "not_fitted").pop(duty, None)
-    text = tomlkit.dumps(document)
+    # What has a device now is no longer a thing that is missing.
+    served = draft.serves & section(tomllib.loads(text), "not_fitted").keys()
+    if served:
+        try:
+            document = tomlkit.parse(text)
+        except TOMLKitError:
+            raise RefusedError("init.bad_file", file="") from None
+        for duty in served:
+            section(document, "not_fitted").pop(duty)
+        text = tomlkit.dumps(document)
     for name, block in device_blocks(draft, lang):
         text = _inserted(text, name, block)
     return text

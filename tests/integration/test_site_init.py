@@ -198,6 +198,35 @@ def test_mistakes_in_the_countys_defaults_show_before_the_search(
     assert not (tmp_path / "site.toml").exists()
 
 
+@pytest.mark.parametrize(
+    "shared",
+    [
+        'broker.hosts = ["a:1", "b:2"]\nretention.retention_min_days = 60\n',
+        '# ours\nbroker = { hosts = ["a:1", "b:2"] }\nsite = { county = "demo" }\n',
+        '[site]\ncounty = "demo"\n[broker]\nhosts = ["a:1", "b:2"]\n[not_fitted]\nalarm = "so"\n',
+    ],
+)
+def test_the_countys_defaults_may_be_written_in_any_way(shared: str, tmp_path: Path) -> None:
+    defaults = tmp_path / "county.toml"
+    defaults.write_text(shared, encoding="utf-8")
+    wrote, person = interview(tmp_path / "site.toml", {}, defaults=defaults, given={})
+    assert wrote
+    assert not any("broker" in asked for asked in person.asked)
+    site = load_site(tmp_path / "site.toml").site
+    assert site is not None
+    assert site.broker is not None
+    assert site.broker.hosts == ("a:1", "b:2")
+    assert site.retention.retention_min_days == (60 if "retention" in shared else 30)
+    assert site.site.county == ("demo" if "demo" in shared else "county")
+    given = {"broker": "c:3"}
+    (tmp_path / "site.toml").unlink()
+    interview(tmp_path / "site.toml", {}, defaults=defaults, given=given)
+    site = load_site(tmp_path / "site.toml").site
+    assert site is not None
+    assert site.broker is not None
+    assert site.broker.hosts == ("c:3",)
+
+
 def test_a_file_changed_meanwhile_and_an_ended_input_change_nothing(tmp_path: Path) -> None:
     config = tmp_path / "site.toml"
 

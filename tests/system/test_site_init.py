@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import inventory, reload
+from agent.enrolment import enrol
 from agent.settings_report import report
 from agent.site_file import load_site
 from simulators.archive import SimulatedChannel
@@ -115,6 +116,9 @@ def handed_over(school: NewSchool, capsys: pytest.CaptureFixture[str]) -> None:
     said = _differences(words, capsys)
     assert "missing: camera cam-4" in said
     assert "as accepted: 6; different: 2" in said
+    # The tags of the checkpoints come last, while the agent runs.
+    assert enrol(school.config, "checkpoint", "wall", "nfca:04A1B2C3D4E580", "Wall") is False
+    assert report(school.config).problems == ()
 
 
 def _differences(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
