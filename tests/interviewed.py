@@ -53,6 +53,11 @@ def around(network: DiscoverySimulator, seconds: float = 0.7) -> Where:
     return Where(target=("127.0.0.1", network.port), seconds=seconds)
 
 
+def at(nvr: HttpRecorder) -> Where:
+    """Look at one address, which takes no waiting."""
+    return Where("127.0.0.1/32", nvr.port, nvr.port)
+
+
 def announce(network: DiscoverySimulator, *recorders: HttpRecorder, name: str = "NVR") -> None:
     network.answers = [
         probe_match([f"http://127.0.0.1:{one.port}/onvif/device_service"], name=name)

@@ -13,10 +13,9 @@ from agent.site_init.interview import Interview, Wishes
 from agent.site_init.questions import Questions, RefusedError, numbers
 from agent.site_init.recorders import Where
 from agent.text import SENTENCES, Language, sentence
-from simulators.discovery import DiscoverySimulator
 from simulators.hikvision import HikvisionSimulator
 from simulators.truth import Truth
-from tests.interviewed import CLOCK, announce, around, interview
+from tests.interviewed import CLOCK, at, interview
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -35,14 +34,6 @@ def truth() -> Truth:
 
 
 @pytest.fixture
-def network(truth: Truth) -> Iterator[DiscoverySimulator]:
-    network = DiscoverySimulator(truth)
-    network.start()
-    yield network
-    network.stop()
-
-
-@pytest.fixture
 def switched_on() -> Iterator[Callable[..., Any]]:
     running: list[Any] = []
 
@@ -57,28 +48,27 @@ def switched_on() -> Iterator[Callable[..., Any]]:
 
 
 def test_a_refused_login_is_tried_once_and_added_later(
-    tmp_path: Path, truth: Truth, network: DiscoverySimulator, switched_on: Callable[..., Any]
+    tmp_path: Path, truth: Truth, switched_on: Callable[..., Any]
 ) -> None:
     nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3}))
-    announce(network, nvr)
     config = tmp_path / "site.toml"
     state = tmp_path / "state"
     state.mkdir()
     defaults = tmp_path / "county.toml"
     defaults.write_text(f'[state]\ndirectory = "{state}"\n', encoding="utf-8")
     answers: dict[str, str | Sequence[str]] = {"Password": "wrong"}
-    interview(config, answers, where=around(network), defaults=defaults)
+    interview(config, answers, where=at(nvr), defaults=defaults)
     assert len(truth.lines("login_failed")) == 1
     assert list(tmp_path.glob("*.secret")) == []
     before = config.read_text(encoding="utf-8")
     assert f'recordings = "the recorder at {"127.0.0.1"} could not be read yet"' in before
     # The refusal is on the budget that the daemon will find: the same password goes out no more.
     config.unlink()
-    interview(config, {"Password": "wrong"}, where=around(network), defaults=defaults)
+    interview(config, {"Password": "wrong"}, where=at(nvr), defaults=defaults)
     assert len(truth.lines("login_failed")) == 1
     # Another password has a try; the file's own comments stay, and the reasons go.
     config.write_text(before.replace("[site]", "# mine\n[site]  # too"), encoding="utf-8")
-    wrote, _ = interview(config, {"Password": PASSWORD, "Write": "y"}, where=around(network))
+    wrote, _ = interview(config, {"Password": PASSWORD, "Write": "y"}, where=at(nvr))
     assert wrote
     after = config.read_text(encoding="utf-8")
     assert "# mine\n[site]  # too" in after
@@ -91,7 +81,6 @@ def test_a_refused_login_is_tried_once_and_added_later(
 def test_a_second_recorder_goes_beside_the_first_and_all_comments_stay(
     tmp_path: Path,
     truth: Truth,
-    network: DiscoverySimulator,
     switched_on: Callable[..., Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -100,16 +89,15 @@ def test_a_second_recorder_goes_beside_the_first_and_all_comments_stay(
     config.write_text(example, encoding="utf-8")
     config.chmod(0o640)
     nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3, 2: 3}))
-    announce(network, nvr)
     # Enter is no for a file that is there.
-    wrote, _ = interview(config, {"Password": PASSWORD}, where=around(network))
+    wrote, _ = interview(config, {"Password": PASSWORD}, where=at(nvr))
     assert not wrote
     assert config.read_text(encoding="utf-8") == example
     assert list(tmp_path.glob("*.secret")) == []
 
     (tmp_path / "nvr-2.secret").write_text("another's", encoding="utf-8")
     answers: dict[str, str | Sequence[str]] = {"Password": PASSWORD, "Write": "y"}
-    wrote, _ = interview(config, answers, where=around(network))
+    wrote, _ = interview(config, answers, where=at(nvr))
     assert wrote
     shown = capsys.readouterr().out
     after = config.read_text(encoding="utf-8")
@@ -124,7 +112,7 @@ def test_a_second_recorder_goes_beside_the_first_and_all_comments_stay(
     assert site.recorder[1].password.file == str(tmp_path / "nvr-2-2.secret")
     assert (tmp_path / "nvr-2.secret").read_text(encoding="utf-8") == "another's"
     # Again: it is known now.
-    assert interview(config, {}, where=around(network))[0] is False
+    assert interview(config, {}, where=at(nvr))[0] is False
 
 
 # ---- what is refused
@@ -252,12 +240,12 @@ def test_a_file_changed_meanwhile_and_an_ended_input_change_nothing(tmp_path: Pa
 
 
 def test_a_password_that_cannot_be_one_is_refused(
-    tmp_path: Path, truth: Truth, network: DiscoverySimulator, switched_on: Callable[..., Any]
+    tmp_path: Path, truth: Truth, switched_on: Callable[..., Any]
 ) -> None:
-    announce(network, switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3})))
+    nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3}))
     for password in ("x" * 300, "a\0b"):
         with pytest.raises(RefusedError) as refused:
-            interview(tmp_path / "site.toml", {"Password": password}, where=around(network))
+            interview(tmp_path / "site.toml", {"Password": password}, where=at(nvr))
         assert refused.value.code == "init.bad_password"
     assert truth.lines("login_failed") == []
 

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from simulators.modbus import ModbusSimulator
 from simulators.onvif import OnvifSimulator
 from simulators.pty_line import PtyLine
 from simulators.truth import Truth
-from tests.interviewed import CLOCK, announce, around, interview
+from tests.interviewed import CLOCK, announce, around, at, interview
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -210,18 +210,58 @@ def test_a_recorder_that_answers_garbage_is_no_recorder(
     fault: str,
     tmp_path: Path,
     truth: Truth,
-    network: DiscoverySimulator,
     switched_on: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("agent.site_init.recorders.KNOCK_SECONDS", 0.5)
     nvr = switched_on(OnvifSimulator(truth, password=PASSWORD, days={1: 3}))
     nvr.fault = fault
-    announce(network, nvr)
-    wrote, person = interview(tmp_path / "site.toml", {}, where=around(network))
+    wrote, person = interview(tmp_path / "site.toml", {}, where=at(nvr))
     assert wrote
     assert not any("Password" in asked for asked in person.asked) or fault == "huge"
     assert report(tmp_path / "site.toml").problems == ()
+
+
+@pytest.mark.parametrize("fault", ["truncated", "huge", "drip"])
+def test_a_recorder_that_breaks_off_after_the_login_is_left_out(
+    fault: str,
+    tmp_path: Path,
+    truth: Truth,
+    switched_on: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("agent.site_init.recorders.LOGIN_SECONDS", 1.0)
+    nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3}))
+    nvr.fault, nvr.fault_path = fault, "/ISAPI/System/deviceInfo"
+    interview(tmp_path / "site.toml", {"Password": PASSWORD}, where=at(nvr))
+    site = load_site(tmp_path / "site.toml").site
+    assert site is not None
+    assert site.recorder == ()
+    assert "127.0.0.1" in (site.not_fitted.recordings or "")
+    assert "was not read" in capsys.readouterr().out
+    assert list(tmp_path.glob("*.secret")) == []
+
+
+def test_a_recorder_that_lists_nothing_is_asked_about(
+    tmp_path: Path, truth: Truth, switched_on: Callable[..., Any]
+) -> None:
+    nvr = switched_on(HikvisionSimulator(truth, password=PASSWORD, days={1: 3}))
+    nvr.allow_channel_list = False
+    answers: dict[str, str | Sequence[str]] = {
+        "Password": PASSWORD,
+        "How many": ["0", "many", "3"],
+        "key areas": ["9", "2-3"],
+    }
+    interview(tmp_path / "site.toml", answers, where=at(nvr))
+    site = load_site(tmp_path / "site.toml").site
+    assert site is not None
+    [recorder] = site.recorder
+    assert [(one.number, one.key_area) for one in recorder.channel] == [
+        (1, False),
+        (2, True),
+        (3, True),
+    ]
 
 
 @pytest.mark.parametrize("maker", [DahuaSimulator, OnvifSimulator])
