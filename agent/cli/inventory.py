@@ -5,13 +5,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent import handover
+from agent import accepted_list
+from agent.accepted_list import Accepted, Item
 from agent.cli.daemon import REFUSED, ask, parser, spoken
 from agent.cli.main import WRONG
 from agent.cli.patrol import DEFAULT_CONFIG
 from agent.clock import SystemClock
 from agent.control.protocol import own_name
-from agent.handover import Accepted, Item
 from agent.settings import SiteSettings
 from agent.site_file import load_site
 from agent.text import printable, sentence
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
             return _accept(options, site.state.directory, present)
         return _show(options, site.state.directory, present)
     except OSError as error:
-        path = str(site.state.directory / handover.FILE)
+        path = str(site.state.directory / accepted_list.FILE)
         _say(options, "inventory.not_possible", file=path, why=error.strerror or "")
     except ValueError as error:
         _say(options, "inventory.unreadable", file=str(error))
@@ -59,7 +59,7 @@ def _present(options: argparse.Namespace, site: SiteSettings) -> Sequence[Item] 
         if known is None:
             return None
         listed[recorder.id] = known.data.get("channels", {})
-    return handover.items(site, reply.data["states"], listed)
+    return accepted_list.items(site, reply.data["states"], listed)
 
 
 def _accept(options: argparse.Namespace, directory: Path, present: Sequence[Item]) -> int:
@@ -69,19 +69,19 @@ def _accept(options: argparse.Namespace, directory: Path, present: Sequence[Item
         return REFUSED
     by = f"{options.by.strip()} ({own_name()})"
     accepted = Accepted(by=by, at=SystemClock().now(), items=tuple(present))
-    handover.save(directory, accepted)
+    accepted_list.save(directory, accepted)
     _say(options, "inventory.accepted", count=len(present), by=by)
     return 0
 
 
 def _show(options: argparse.Namespace, directory: Path, present: Sequence[Item]) -> int:
-    accepted = handover.load(directory)
+    accepted = accepted_list.load(directory)
     if accepted is None:
         _say(options, "inventory.never")
         return REFUSED
     at = f"{accepted.at.astimezone():%Y-%m-%d %H:%M}"
     _say(options, "inventory.was_accepted", by=accepted.by, at=at, count=len(accepted.items))
-    found = handover.findings(accepted.items, present)
+    found = accepted_list.findings(accepted.items, present)
     different = [one for one in found if one.word != "found"]
     for one in different:
         what = sentence(spoken(options), f"inventory.kind_{one.kind}")

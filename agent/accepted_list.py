@@ -10,7 +10,7 @@ from agent.settings import SiteSettings
 from agent.store.small_file import replace
 from drivers.readings import Frozen
 
-FILE = "handover.json"
+FILE = "accepted.json"
 # What the two lists are compared by; models and firmware may be written another way by an update.
 COMPARED = (
     "maker",

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from agent import handover
+from agent import accepted_list
+from agent.accepted_list import Accepted, Finding, Item, findings, items
 from agent.cli import inventory
-from agent.handover import Accepted, Finding, Item, findings, items
 from agent.settings import SiteSettings
 from agent.site_file import load_site
 from agent.text import SENTENCES
@@ -102,13 +102,13 @@ def test_a_recorder_that_is_lost_makes_nothing_missing(site: SiteSettings) -> No
 
 
 def test_the_list_is_kept_and_a_spoilt_one_is_said(tmp_path: Path, site: SiteSettings) -> None:
-    assert handover.load(tmp_path) is None
+    assert accepted_list.load(tmp_path) is None
     accepted = Accepted(by="Li (uid:0)", at=AT, items=present(site, {"1": "Gate"}))
-    handover.save(tmp_path, accepted)
-    assert handover.load(tmp_path) == accepted
-    (tmp_path / handover.FILE).write_bytes(b"{}")
-    with pytest.raises(ValueError, match="handover"):
-        handover.load(tmp_path)
+    accepted_list.save(tmp_path, accepted)
+    assert accepted_list.load(tmp_path) == accepted
+    (tmp_path / accepted_list.FILE).write_bytes(b"{}")
+    with pytest.raises(ValueError, match="accepted"):
+        accepted_list.load(tmp_path)
 
 
 def test_without_a_daemon_nothing_is_accepted(
@@ -130,6 +130,6 @@ def test_every_sentence_of_the_list_is_used_and_every_one_used_is_there() -> Non
     used |= {f"inventory.{word}" for word in ("missing", "swapped", "new", "unseen")}
     kinds = Item.model_fields["kind"].annotation
     used |= {f"inventory.kind_{kind}" for kind in kinds.__args__}  # type: ignore[union-attr]
-    used |= {f"inventory.fact_{fact}" for fact in handover.COMPARED}
+    used |= {f"inventory.fact_{fact}" for fact in accepted_list.COMPARED}
     known = {code for code in SENTENCES["zh"] if code.startswith("inventory.")}
     assert {code for code in used if not code.endswith("_")} == known
