@@ -47,7 +47,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         missing = "certificate" if tls.certificate is None else "key"
         path: KeyPath = ("broker", "tls")
         yield Problem(code="config.tls_pair", params={"missing": missing}, path=path)
-    yield from _unique("config.id_twice", _ids(site))
+    yield from _unique("config.id_twice", ids(site))
     yield from _unique("config.port_twice", _ports(site))
     yield from _buses(site)
     yield from _empty(site)
@@ -78,7 +78,8 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _duties(site, present)
 
 
-def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+def ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    """Yield every id of the file, twice, and where it stands."""
     for index, module in enumerate(site.alarm_module):
         yield module.id, module.id, ("alarm_module", index, "id")
         for number, button in enumerate(module.button):
@@ -205,9 +206,10 @@ def _inputs(site: SiteSettings) -> Iterator[Problem]:
 
 
 def _patrol(present: Collection[str]) -> Iterator[Problem]:
+    """A reader may be there before its checkpoints: it takes a reader to enrol their tags."""
     begun = [key for key in _SERVED_BY["patrol"] if key in present]
     for needed in ("nfc_reader", "checkpoint"):
-        if begun and needed not in present:
+        if begun not in ([], ["nfc_reader"]) and needed not in present:
             params = {"key": needed}
             yield Problem(code="config.patrol_lacks", params=params, path=(begun[0],))
 

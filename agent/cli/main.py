@@ -12,6 +12,7 @@ from agent import __version__
 # Each is a module of this package with `main(argv) -> int`; `run` must not pay for the others.
 COMMANDS = (
     "run",
+    "init",
     "config",
     "watch",
     "status",
@@ -22,6 +23,7 @@ COMMANDS = (
     "patrol",
     "panel",
     "reload",
+    "inventory",
     "county",
 )
 WRONG = 2

@@ -188,6 +188,7 @@ SENTENCES = {
         "button {button}: a plain normally-open contact cannot show a cut wire, "
         "so it turns to warn when its last test is 30 days old"
     ),
+    "config.note_no_checkpoints": "there is a reader and no checkpoint yet, so the patrol is unknown: tap the tags, campus-agent patrol enroll ID --name NAME",
     "config.note_no_password": "[broker] has no password: the login will be without one",
     "config.note_elsewhere": "secret file {file} was not checked: absent or not ours to read here",
     "config.fine": "{file}: the settings are fine",
@@ -208,9 +209,12 @@ SENTENCES = {
     "cli.not_in_version": "this version has no command {command}",
     "cli.bad_usage": "the command is miswritten{detail}; write: campus-agent {usage}",
     "cli.cannot_start": "{file} has no usable alarm section, cannot start: see campus-agent config check",
-    "cli.config": "check a site's settings file",
+    "cli.config": "check a site's settings file, or show what it comes to",
     "cli.config_check": "check a settings file: exit 0 when fine, 2 with file:line of each problem",
     "cli.config_schema": "print the JSON Schema for editors",
+    "cli.config_show": "show the settings in force and where each comes from: file:line, or default",
+    "cli.show_default": "default",
+    "cli.show_unset": "not set",
     "cli.option_file": "the site's settings file",
     "cli.option_lang": "language, zh or en; default: the locale's, else Chinese",
     "cli.option_online": "call the county's brokers too",

@@ -179,6 +179,7 @@ SENTENCES = {
     "config.note_plain_no": (
         "按钮 {button}：普通常开接线无法发现断线，最近一次测试超过 30 天后将显示“注意”"
     ),
+    "config.note_no_checkpoints": "有读卡器但还没有点位，巡更上报为“未知”：请逐个贴卡登记，campus-agent patrol enroll 编号 --name 名称",
     "config.note_no_password": "[broker] 没有密码，将以无密码方式登录",
     "config.note_elsewhere": "密码文件 {file} 在本机上找不到或无权读取，未能检查",
     "config.fine": "{file}：配置正确",
@@ -199,9 +200,12 @@ SENTENCES = {
     "cli.not_in_version": "本版本没有 {command} 命令",
     "cli.bad_usage": "命令写法有误{detail}；写法：campus-agent {usage}",
     "cli.cannot_start": "{file} 中没有可用的报警配置，无法启动：请用 campus-agent config check 检查",
-    "cli.config": "检查站点配置文件",
+    "cli.config": "检查站点配置文件，或显示生效的设置",
     "cli.config_check": "检查配置文件：无误返回 0，有问题返回 2 并指出行号",
     "cli.config_schema": "输出编辑器用的 JSON Schema",
+    "cli.config_show": "显示生效的设置及其来源：文件:行号，或默认值",
+    "cli.show_default": "默认值",
+    "cli.show_unset": "未设置",
     "cli.option_file": "站点配置文件",
     "cli.option_lang": "语言：zh 或 en，默认按系统环境，否则中文",
     "cli.option_online": "同时连接县平台服务器检查",
