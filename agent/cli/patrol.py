@@ -22,8 +22,8 @@ from agent.text import Language, language, printable, sentence
 
 DEFAULT_CONFIG = Path("/etc/campus-agent/site.toml")
 WRONG, FOUND = 2, 1
-# What was told late of a day: a wand is read a week after at most.
-LATE = timedelta(days=8)
+# What was told late of a day; scans of wands may be three months old.
+LATE, LATE_BY_WAND = timedelta(days=8), timedelta(days=91)
 
 
 class _MistakeError(Exception):
@@ -72,7 +72,8 @@ def _report(
     calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
     now = datetime.now(UTC)
     asked = _days(options, calendar.day_of(now), lang)
-    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
+    late = LATE_BY_WAND if any(one.driver == "wand" for one in site.nfc_reader) else LATE
+    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + late
     days = duty_days(
         patrol_record.between(db, since.timestamp(), until.timestamp()),
         asked,
