@@ -217,7 +217,7 @@ class WatchLane:
                 self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
                 for event in events
             ]
-            stored = self._outbox.put(rows, also)
+            stored = self._outbox.put(rows, also, together=bool(readings))
         stored.add_done_callback(lambda done: self._stored(rows, done))
         return stored
 
