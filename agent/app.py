@@ -157,6 +157,7 @@ class App:
             self._equipment.unsaved,
             self._published(told.get(FACT, "")),
             self._equipment.inspected,
+            lambda: self._equipment.confirming,
         )
         self._stop_order.append(self._watch.keep_inspections)
         self._watch.announce(self._started())

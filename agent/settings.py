@@ -356,5 +356,5 @@ class SiteSettings(DeviceSettings):
             *(module.port for module in self.alarm_module),
             *(loop.port for loop in self.alarm_loop),
             *(receiver.port for receiver in self.alarm_receiver),
-            *(reader.port for reader in self.nfc_reader),
+            *(reader.port for reader in self.nfc_reader if reader.driver != "wand"),
         )

@@ -82,9 +82,11 @@ class RoundBook:
             if checkpoint not in self._points[one.id]:
                 continue
             kept = self._of(one, at)
-            kept = kept.model_copy(update={"seen": {**kept.seen, checkpoint: at.wall}})
+            # A wand may tell of it late: what was seen since stays.
+            seen = max(at.wall, kept.seen.get(checkpoint, at.wall))
+            kept = kept.model_copy(update={"seen": {**kept.seen, checkpoint: seen}})
             period = self._period(one, at)
-            if kept.done != period.name and not self._left(one, kept, period):
+            if kept.done < period.name and not self._left(one, kept, period):
                 kept = kept.model_copy(update={"done": period.name})
                 told.append(_event(one, "done", period, (), at))
             self._kept[one.id] = kept

@@ -11,7 +11,7 @@ from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
 from agent.store.patrol_record import Record
 
 Word = Literal["met", "missed", "not_observed", "open", "no_record"]
-DueWord = Literal["done", "late", "missed", "not_observed"]
+DueWord = Literal["done", "late", "missed", "not_observed", "made_good"]
 _OF_POST: dict[str, DueWord] = {
     "manned": "done",
     "unmanned": "missed",
@@ -24,7 +24,7 @@ class Scan:
     """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
     `sure`: the machine knew the time. `too_fast` after the checkpoint before, `out_of_order`, or
-    `refused`, it was no visit.
+    `refused`, it was no visit; nor was one of a `wand` that came `too_late`.
     """
 
     at: datetime
@@ -39,6 +39,9 @@ class Scan:
     too_fast: bool = False
     out_of_order: bool = False
     refused: str | None = None
+    wand: str | None = None
+    remarks: tuple[str, ...] = ()
+    too_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class TourOf:
     """One tour; `missed` are the mandatory checkpoints it left out.
 
     One that was `too_soon` after another, or `outside` every window, does not count, however
-    complete.
+    complete. `found_late`: a wand told of it.
     """
 
     id: str
@@ -58,6 +61,7 @@ class TourOf:
     too_soon: bool = False
     window: str | None = None
     outside: bool = False
+    found_late: bool = False
 
     @property
     def counts(self) -> bool:
@@ -131,7 +135,7 @@ def duty_days(
     for kind, at, told in _messages(records):
         data = told["data"]
         if kind == "tour" and (day := found.get(date.fromisoformat(data["duty_day"]))):
-            day.tours.append(_tour(data, at))
+            _of_tour(day, data, at)
         elif kind == "patrol-day" and (day := found.get(date.fromisoformat(data["duty_day"]))):
             day.word, day.required = data["what"], data["tours_min_per_day"]
             day.blind_minutes = data["blind_minutes"]
@@ -160,9 +164,22 @@ def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
     """Return a day's scans by checkpoint; repeats, guards' cards, posts, refused tags left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded and not scan.refused and scan.guard is None and scan.post is None:
+        if (
+            not (scan.folded or scan.refused or scan.too_late)
+            and scan.guard is None
+            and scan.post is None
+        ):
             found[scan.checkpoint].append(scan)
     return found
+
+
+def _of_tour(day: DutyDay, data: dict[str, Any], at: datetime) -> None:
+    """Note a tour; what is told of one later takes the place of what was told before."""
+    tour = _tour(data, at)
+    same = (tour.id, tour.started_at)
+    day.tours = [one for one in day.tours if (one.id, one.started_at) != same]
+    if data["what"] != "replaced":
+        day.tours.append(tour)
 
 
 def _add_due(
@@ -192,8 +209,11 @@ def _settled(day: DutyDay) -> list[Due]:
     walked = {tour.window for tour in day.tours if tour.counts and tour.window}
     last = {(one.post or one.round or "", one.window): one for one in day.due}
     for window in walked:
-        late = ("", window) in last
-        last["", window] = Due(window, "late" if late else "done")
+        told = last.get(("", window))
+        word: DueWord = "done" if told is None else "late"
+        if told is not None and told.word != "late":
+            word = "made_good"
+        last["", window] = Due(window, word)
     return [last[key] for key in sorted(last)]
 
 
@@ -223,6 +243,7 @@ def _tour(data: dict[str, Any], at: datetime) -> TourOf:
         too_soon=data.get("too_soon", False),
         window=data.get("window"),
         outside=data.get("outside", False),
+        found_late=data.get("late_upload", False),
     )
 
 
@@ -240,6 +261,9 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         too_fast=data.get("too_fast", False),
         out_of_order=data.get("out_of_order", False),
         refused=data.get("refused"),
+        wand=data.get("wand"),
+        remarks=tuple(data.get("remarks", ())),
+        too_late=data.get("too_late", False),
     )
 
 

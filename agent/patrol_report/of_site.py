@@ -10,8 +10,8 @@ from agent.patrol_report.table import Site
 from agent.settings import SiteSettings
 from agent.store import patrol_record
 
-# What was told late of a day: a wand is read a week after at most.
-LATE = timedelta(days=8)
+# What was told late of a day; scans of wands may be three months old.
+LATE, LATE_BY_WAND = timedelta(days=8), timedelta(days=91)
 
 
 def calendar_of(site: SiteSettings) -> DutyCalendar:
@@ -24,7 +24,8 @@ def days_of(
 ) -> Sequence[DutyDay]:
     """Read what the record says of the days that are asked for, one after the other."""
     calendar = calendar_of(site)
-    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
+    late = LATE_BY_WAND if any(one.driver == "wand" for one in site.nfc_reader) else LATE
+    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + late
     return duty_days(
         patrol_record.between(db, since.timestamp(), until.timestamp()),
         asked,

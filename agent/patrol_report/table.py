@@ -173,7 +173,9 @@ def _outcome(tour: TourOf, lang: Language) -> str:
         return _word(lang, "incomplete")
     if tour.outside:
         return _word(lang, "outside")
-    return _word(lang, "too_soon" if tour.too_soon else "complete")
+    if tour.too_soon:
+        return _word(lang, "too_soon")
+    return _word(lang, "found_late" if tour.found_late else "complete")
 
 
 def _place(scan: Scan, site: Site, lang: Language) -> str:
@@ -190,8 +192,10 @@ def _remark(scan: Scan, lang: Language) -> str:
     words = [scan.refused] if scan.refused else []
     words += ["too_fast"] if scan.too_fast else []
     words += ["out_of_order"] if scan.out_of_order else []
+    words += ["too_late"] if scan.too_late else []
     words += [] if scan.sure else ["clock_unsure"]
-    return ", ".join(_word(lang, word) for word in words)
+    wand = [] if scan.wand is None else [sentence(lang, "patrol_report.by_wand", wand=scan.wand)]
+    return ", ".join([*wand, *(_word(lang, word) for word in (*words, *scan.remarks))])
 
 
 def _word(lang: Language, name: str) -> str:

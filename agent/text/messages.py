@@ -43,6 +43,13 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = "outside" if data.get("outside") else "too_soon"
     elif kind == "audit" and data.get("reader"):
         what = f"card_{what}"
+        what = "too_late" if data.get("too_late") else data.get("refused") or what
+    elif kind == "tour" and what == "completed":
+        what = "found_late" if data.get("late_upload") else what
+        what = "too_soon" if data.get("too_soon") else what
+        what = "outside" if data.get("outside") else what
+    elif kind == "patrol-day" and data.get("correction"):
+        what = "corrected"
     elif kind == "post" and data.get("window"):
         what = f"{what}_at"
     elif what == "press" and data.get("certainty") == "possible":

@@ -1,7 +1,9 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,31 @@ def test_an_alarm_and_its_memory_are_one_commit(tmp_path: Path) -> None:
     again_store = AlarmStore(database(tmp_path / "alarms.db"))
     assert again_store.start().incidents == 3
     again_store.outbox.stop()
+
+
+def test_rows_that_need_what_is_put_with_them_are_in_no_commit_before(
+    outbox: Outbox, path: Path
+) -> None:
+    def fails(_: sqlite3.Connection) -> None:
+        raise OSError("killed here")
+
+    blocked = threading.Event()
+    outbox.database.submit(lambda _: blocked.wait(5))
+    first, second, third = (row(outbox.number()) for _ in range(3))
+    outbox.put([first])
+    failed = outbox.put([second], also=fails, together=True)
+    blocked.set()
+    with pytest.raises(OSError, match="killed here"):
+        failed.result(5)
+
+    def stored() -> list[int]:
+        with closing(sqlite3.connect(path)) as db:
+            return [seq for (seq,) in db.execute("SELECT seq FROM message ORDER BY seq")]
+
+    assert stored() == [1]
+    # What is not killed stores it with the next, and none behind it first.
+    outbox.put([third]).result(5)
+    assert stored() == [1, 2, 3]
 
 
 def test_every_commit_is_full(outbox: Outbox) -> None:
