@@ -174,6 +174,7 @@ class App:
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
+        streams = {"alarm": self._alarm_store.outbox, "event": self._events}
         self._desk = CommandDesk(
             self._command_guard(self._site),
             self._composer.topics,
@@ -181,7 +182,7 @@ class App:
             alarm_loop,
             self._publisher,
             self._watch.announce,
-            {"alarm": self._alarm_store.outbox, "event": self._events},
+            streams,
             self._say_all_again,
             lambda: self._report.diagnosis(self._board.newest()),
             self._clock,
@@ -189,7 +190,8 @@ class App:
         self._publisher.on_command = self._desk.receive
         own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
         of_cameras = (self._equipment.learning.accept, self._equipment.thumbnails.of)
-        understood = verbs(alarm, alarm_loop, *own, *of_cameras, self._events.database)
+        known = (lambda: self._site.site, streams)
+        understood = verbs(alarm, alarm_loop, *own, *of_cameras, *known)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:

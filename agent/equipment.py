@@ -321,7 +321,7 @@ class Equipment:
             "patrol": (
                 (
                     (readers, site.checkpoint, site.guard_card),
-                    (site.post, site.patrol, site.calendar),
+                    (site.post, site.patrol, site.calendar, site.round),
                 ),
                 lambda _: PatrolMonitor(
                     readers,
@@ -331,6 +331,7 @@ class Equipment:
                     site.guard_card,
                     site.post,
                     site.calendar,
+                    site.round,
                 ),
             ),
             "retention": (

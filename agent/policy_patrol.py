@@ -109,6 +109,15 @@ class Post(DeviceSettings):
     school_days_only: bool = False
 
 
+class Round(DeviceSettings):
+    """Points to be visited once in every period of the calendar, such as fire extinguishers."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    every: Literal["week", "month", "quarter", "year"] = "month"
+    remind_days: int = Field(default=7, ge=0, le=90, description="before a period's last day ends")
+
+
 class Checkpoint(DeviceSettings):
     """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
 
@@ -118,6 +127,14 @@ class Checkpoint(DeviceSettings):
         pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
     )
     mandatory: bool = True
+    round: str | None = Field(
+        default=None, description="the [[round]] it belongs to; it is then no part of tours"
+    )
     require: Literal["uid", "sun"] = Field(
         default="uid", description="`sun`: only a tag that proves that it is no copy is a visit"
     )
+
+    @property
+    def of_tours(self) -> bool:
+        """Tell whether a tour must visit it."""
+        return self.mandatory and self.round is None

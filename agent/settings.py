@@ -16,7 +16,14 @@ from agent.policy import (
     PicturePolicy,
     RetentionPolicy,
 )
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
     BROKER_PORT,
@@ -76,6 +83,12 @@ class StateSettings(DeviceSettings):
         ge=16 << 10,
         description="what alarms and what all other events may take on disk, each; alarms are kept",
     )
+
+
+class PanelSettings(DeviceSettings):
+    """[panel]: the page for the gatehouse's screen, on 127.0.0.1 alone (`campus-agent panel`)."""
+
+    port: int = Field(default=8088, ge=1024, le=65_535)
 
 
 class ControlSettings(DeviceSettings):
@@ -170,6 +183,13 @@ class SitePost(Post):
     id: Id
     name: Text
     tag: Tag
+
+
+class SiteRound(Round):
+    """[[round]]."""
+
+    id: Id
+    name: Text
 
 
 class ExpectedStream(DeviceSettings):
@@ -269,8 +289,10 @@ class SiteSettings(DeviceSettings):
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
     post: tuple[SitePost, ...] = ()
+    round: tuple[SiteRound, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     calendar: CalendarPolicy = CalendarPolicy()
+    panel: PanelSettings = PanelSettings()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()
     cameras: CameraSettings = CameraSettings()

@@ -20,7 +20,7 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
 DEVICES = frozenset(
     {
         *("alarm_module", "alarm_loop", "alarm_receiver"),
-        *("nfc_reader", "checkpoint", "guard_card", "post", "recorder"),
+        *("nfc_reader", "checkpoint", "guard_card", "post", "round", "recorder"),
     }
 )
 
@@ -72,6 +72,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
     yield from _times(site)
+    yield from _rounds(site)
     yield from _sun(site)
     yield from _duties(site, present)
 
@@ -97,6 +98,7 @@ def ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
         "checkpoint": [checkpoint.id for checkpoint in site.checkpoint],
         "guard_card": [card.id for card in site.guard_card],
         "post": [post.id for post in site.post],
+        "round": [one.id for one in site.round],
     }
     for section, ids in of_patrol.items():
         yield from ((one, one, (section, index, "id")) for index, one in enumerate(ids))
@@ -235,6 +237,19 @@ def _sun(site: SiteSettings) -> Iterator[Problem]:
         if checkpoint.require == "sun" and not asking:
             path = ("checkpoint", index, "require")
             yield Problem(code="config.sun_unread", path=path, device=checkpoint.id)
+
+
+def _rounds(site: SiteSettings) -> Iterator[Problem]:
+    rounds = {one.id for one in site.round}
+    for index, point in enumerate(site.checkpoint):
+        if point.round is not None and point.round not in rounds:
+            path: KeyPath = ("checkpoint", index, "round")
+            params = {"round": point.round}
+            yield Problem(code="config.no_such_round", params=params, path=path, device=point.id)
+    named = {point.round for point in site.checkpoint}
+    for index, one in enumerate(site.round):
+        if one.id not in named:
+            yield Problem(code="config.round_empty", path=("round", index, "id"), device=one.id)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli import config as config_command
+from agent.cli.daemon import DEFAULT_CONFIG
 from agent.cli.main import WRONG
-from agent.cli.patrol import DEFAULT_CONFIG
 from agent.clock import SystemClock
 from agent.enrolment import EnrolmentError
 from agent.site_init.document import read_defaults

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from agent import accepted_list
 from agent.accepted_list import Accepted, Item
-from agent.cli.daemon import REFUSED, ask, parser, spoken
+from agent.cli.daemon import DEFAULT_CONFIG, REFUSED, ask, parser, spoken
 from agent.cli.main import WRONG
-from agent.cli.patrol import DEFAULT_CONFIG
 from agent.clock import SystemClock
 from agent.control.protocol import own_name
 from agent.settings import SiteSettings

@@ -189,6 +189,16 @@ class PostEventData(EventData):
     tapped_at: AwareDatetime | None = Field(description="when its tag was last read before")
 
 
+class RoundEventData(EventData):
+    """A round of the calendar is complete, or its period is over without it."""
+
+    kind = "round"
+    what: Literal["done", "missed"]
+    round: str
+    period: str = Field(description="2026-W48, 2026-11, 2026-Q4 or 2026")
+    left: tuple[str, ...] = Field(description="the checkpoints that were not visited")
+
+
 class CameraEventData(EventData):
     """A camera's verdict changed; all causes that now hold. Many at once are one event."""
 
@@ -263,6 +273,7 @@ EVENTS: tuple[type[EventData], ...] = (
     PatrolDayEventData,
     PatrolWindowEventData,
     PostEventData,
+    RoundEventData,
     CameraEventData,
     RecordingEventData,
     AuditEventData,

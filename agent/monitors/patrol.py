@@ -20,8 +20,16 @@ from agent.monitors import Instant
 from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar, SchoolCalendar
 from agent.monitors.posts import PostBook
 from agent.monitors.readers import ReaderWatch, WatchedTime
+from agent.monitors.rounds import RoundBook
 from agent.monitors.tours import Tour, TourBook
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from drivers.readings import Reading, ScanReading
 
 SITE = "site"
@@ -48,6 +56,7 @@ class PatrolMonitor:
         guards: Sequence[GuardCard] = (),
         posts: Sequence[Post] = (),
         school: CalendarPolicy | None = None,
+        rounds: Sequence[Round] = (),
     ) -> None:
         self._policy = policy
         self._calendar = DutyCalendar(zone, policy.day_starts)
@@ -55,6 +64,7 @@ class PatrolMonitor:
         self._book = TourBook(checkpoints, policy, self._calendar, guards)
         has_school = SchoolCalendar(school or CalendarPolicy()).has_school
         self._posts = PostBook(posts, self._calendar, has_school)
+        self._rounds = RoundBook(rounds, checkpoints, self._calendar)
         self._last_scan_at: datetime | None = None
         self._closed: date | None = None
 
@@ -85,13 +95,15 @@ class PatrolMonitor:
         self._closed = watched.closed
         self._book.windows.restore(watched.windows, watched.until, now.wall)
         self._posts.restore(watched.posts, watched.until, now.wall)
+        self._rounds.restore(watched.rounds)
         # A tour that ran out before the last run ended has been announced by it.
         self._book.expire(now.monotonic - max(0.0, (now.wall - watched.until).total_seconds()))
 
     def watched_time(self, now: Instant) -> WatchedTime:
         """Return what to keep on disk, every minute or so, for the next run's `restore`."""
         windows, posts = self._book.windows.kept(), self._posts.kept()
-        more = {"closed": self._closed, "windows": windows, "posts": posts}
+        rounds = self._rounds.kept()
+        more = {"closed": self._closed, "windows": windows, "posts": posts, "rounds": rounds}
         return self._readers.watched_time(now).model_copy(update=more)
 
     def observe(self, reading: Reading, now: Instant) -> Sequence[Event]:
@@ -110,6 +122,7 @@ class PatrolMonitor:
         watched = not self._readers.unwatched(now)
         events += self._posts.tick(now, watched=watched)
         events += self._late(now, watched=watched)
+        events += self._rounds.tick(now)
         return [*events, *self._close_days(now), *self._readers.tick(now)]
 
     def _late(self, now: Instant, *, watched: bool) -> Sequence[Event]:
@@ -192,7 +205,8 @@ class PatrolMonitor:
             ),
         )
         posts = self._posts.states(now)
-        return [*self._readers.states(now), State(id=SITE, data=patrol), *posts]
+        rounds = self._rounds.states(now)
+        return [*self._readers.states(now), State(id=SITE, data=patrol), *posts, *rounds]
 
     def _due(self, today: date, now: Instant) -> tuple[datetime | None, datetime | None]:
         """Return from when to when the next tour is to be walked; of windows, the whole of it."""
@@ -243,6 +257,8 @@ class PatrolMonitor:
             out_of_order=counted.out_of_order,
         )
         events += [Event(subject=scan.device_id, time=at.wall, data=data), *manned]
+        if counted.checkpoint is not None:
+            events += self._rounds.scan(counted.checkpoint, at)
         if counted.completed is not None:
             events.append(self._tour_event("completed", counted.completed, at.wall))
         return events

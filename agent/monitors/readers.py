@@ -14,6 +14,7 @@ from agent.findings import NOT_YET, Verdict, missing
 from agent.monitors import Instant
 from agent.monitors.day_windows import KeptWindow
 from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
+from agent.monitors.rounds import KeptRound
 from drivers.readings import Frozen, Outage, ReaderReading, Reading, Reason, Unknown
 
 # A reader is polled several times a second; within this the agent has opened a port anew.
@@ -30,6 +31,7 @@ class WatchedTime(Frozen):
     closed: date | None = Field(default=None, description="the last duty day that was told as over")
     windows: Mapping[str, KeptWindow] = {}
     posts: Mapping[str, Mapping[str, KeptWindow]] = {}
+    rounds: Mapping[str, KeptRound] = {}
 
 
 @dataclass

@@ -78,7 +78,7 @@ class TourBook:
         self._last_point: tuple[str, float] | None = None
         self._last_counted: float | None = None
         self._by_tag = {checkpoint.tag: checkpoint for checkpoint in checkpoints}
-        self.mandatory = tuple(point.id for point in checkpoints if point.mandatory)
+        self.mandatory = tuple(point.id for point in checkpoints if point.of_tours)
         self._fold_seconds = policy.fold_seconds
         self._max_seconds = policy.max_duration_minutes * 60
         self._calendar = calendar
@@ -144,7 +144,7 @@ class TourBook:
         """Return the tour a scan belongs to, opening one where needed."""
         # An optional point scanned behind the last mandatory one must not open a tour that
         # nobody means to walk.
-        if self.open_tour is None and checkpoint.mandatory:
+        if self.open_tour is None and checkpoint.of_tours:
             window = self.windows.open_at(at.wall)
             day = self._calendar.day_of(at.wall) if window is None else window.day
             self._opened[day] += 1
@@ -175,7 +175,7 @@ class TourBook:
     def _is_out_of_order(self, checkpoint: Checkpoint) -> bool:
         """Tell whether another mandatory checkpoint must come first; again at one is no matter."""
         visited = set[str]() if self.open_tour is None else self.open_tour.visited
-        if self._order == "free" or not checkpoint.mandatory or checkpoint.id in visited:
+        if self._order == "free" or not checkpoint.of_tours or checkpoint.id in visited:
             return False
         left = [point for point in self.mandatory if point not in visited]
         if self._order == "strict" or not visited.intersection(self.mandatory):

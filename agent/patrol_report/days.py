@@ -81,11 +81,12 @@ class Away:
 
 @dataclass(frozen=True)
 class Due:
-    """One time at which something was due: a tour, or somebody at a `post`, and what came of it."""
+    """What was due in a time: a tour, somebody at a `post`, or a `round`, and what came of it."""
 
     window: str
     word: DueWord
     post: str | None = None
+    round: str | None = None
 
 
 @dataclass
@@ -137,10 +138,8 @@ def duty_days(
             said.add(day.day)
         elif kind == "scan" and (day := found.get(calendar.day_of(at))):
             day.scans.append(_scan(data, at, sure=told.get("clock") != "unsync"))
-        elif kind == "patrol-window" and (day := found.get(date.fromisoformat(data["duty_day"]))):
-            day.due.append(Due(data["window"], data["what"]))
-        elif kind == "post":
-            _of_post(found, data, at, calendar)
+        elif kind in {"patrol-window", "post", "round"}:
+            _add_due(found, kind, data, at, calendar)
         elif kind == "device" and data["device"] in readers:
             if data["what"] == "lost":
                 lost.setdefault(data["device"], at)
@@ -166,23 +165,32 @@ def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
     return found
 
 
-def _of_post(
-    found: dict[date, DutyDay], data: dict[str, Any], at: datetime, calendar: DutyCalendar
+def _add_due(
+    found: dict[date, DutyDay],
+    kind: str,
+    data: dict[str, Any],
+    at: datetime,
+    calendar: DutyCalendar,
 ) -> None:
-    window, post = data.get("window"), data["post"]
-    day = found.get(date.fromisoformat(data["duty_day"]) if window else calendar.day_of(at))
+    """Note what came of something that was due: by its own duty day, or that of the message."""
+    told = data.get("duty_day")
+    day = found.get(date.fromisoformat(told) if told else calendar.day_of(at))
     if day is None:
         return
-    if window:
-        day.due.append(Due(window, _OF_POST[data["what"]], post))
+    if kind == "patrol-window":
+        day.due.append(Due(data["window"], data["what"]))
+    elif kind == "round":
+        day.due.append(Due(data["period"], data["what"], round=data["round"]))
+    elif data.get("window"):
+        day.due.append(Due(data["window"], _OF_POST[data["what"]], post=data["post"]))
     elif data["what"] == "unmanned":
-        day.left_alone.append((post, at))
+        day.left_alone.append((data["post"], at))
 
 
 def _settled(day: DutyDay) -> list[Due]:
     """Return one outcome for each time something was due, in the order of their names."""
     walked = {tour.window for tour in day.tours if tour.counts and tour.window}
-    last = {(one.post or "", one.window): one for one in day.due}
+    last = {(one.post or one.round or "", one.window): one for one in day.due}
     for window in walked:
         late = ("", window) in last
         last["", window] = Due(window, "late" if late else "done")

@@ -24,6 +24,7 @@ class Site:
     readers: Mapping[str, str]
     guards: Mapping[str, str]
     posts: Mapping[str, str]
+    rounds: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def as_csv(found: Sequence[Sheet]) -> str:
     return CSV_HEAD + text.getvalue()
 
 
+def as_text(days: Sequence[DutyDay], site: Site, lang: Language) -> list[str]:
+    """Return the report as lines: a single day with its tours and times."""
+    lines = [headline(days, lang)]
+    for sheet in sheets(days, site, lang)[: None if len(days) == 1 else 1]:
+        if not sheet.rows:
+            continue
+        rows = (sheet.head, *sheet.rows)
+        lines += ["", sheet.title]
+        lines += ["  ".join(str(cell) for cell in row).rstrip() for row in rows]
+    return lines
+
+
 def clock(at: datetime, site: Site, *, seconds: bool = False) -> str:
     """Write a time as the site's clocks show it."""
     return at.astimezone(site.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
@@ -120,7 +133,11 @@ def _due(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
     for day in days:
         timed = {one.post for one in day.due}
         for one in day.due:
-            name = _word(lang, "tour") if one.post is None else site.posts.get(one.post, one.post)
+            name = _word(lang, "tour")
+            if one.post is not None:
+                name = site.posts.get(one.post, one.post)
+            if one.round is not None:
+                name = site.rounds.get(one.round, one.round)
             rows.append((day.day.isoformat(), name, one.window, _word(lang, f"due_{one.word}"), ""))
         for post, name in site.posts.items():
             taps = sum(scan.post == post and not scan.folded for scan in day.scans)

@@ -216,6 +216,16 @@ class Outbox:
 
         return self.database.submit(read)
 
+    def backlog(self) -> "Future[int]":
+        """Count what waits; an index holds just that, so it costs an alarm beside it nothing."""
+
+        def read(db: sqlite3.Connection) -> int:
+            query = "SELECT count(*) FROM message WHERE acked_at IS NULL AND refused IS NULL"
+            waiting: int = db.execute(query).fetchone()[0]
+            return waiting
+
+        return self.database.submit(read)
+
     def take_drops(self) -> "Future[list[Drops]]":
         """Take what was given up since it was last told; it is told once its event is stored."""
         self.drops_untold = False

@@ -5,15 +5,23 @@ from typing import Literal
 
 from agent.findings import Cause
 from agent.text import (
+    bundle_en,
+    bundle_zh,
     causes_en,
     causes_zh,
     en,
+    handover_en,
+    handover_zh,
     init_en,
     init_zh,
     online_en,
     online_zh,
+    panel_en,
+    panel_zh,
     patrol_en,
     patrol_zh,
+    status_en,
+    status_zh,
     zh,
 )
 
@@ -22,17 +30,25 @@ Language = Literal["zh", "en"]
 SENTENCES: dict[str, Mapping[str, str]] = {
     "zh": {
         **zh.SENTENCES,
+        **bundle_zh.SENTENCES,
         **causes_zh.SENTENCES,
+        **handover_zh.SENTENCES,
         **init_zh.SENTENCES,
         **online_zh.SENTENCES,
+        **panel_zh.SENTENCES,
         **patrol_zh.SENTENCES,
+        **status_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
+        **bundle_en.SENTENCES,
         **causes_en.SENTENCES,
+        **handover_en.SENTENCES,
         **init_en.SENTENCES,
         **online_en.SENTENCES,
+        **panel_en.SENTENCES,
         **patrol_en.SENTENCES,
+        **status_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}

@@ -236,6 +236,8 @@ SENTENCES: Mapping[str, str] = {
     "patrol.window_unseen": "nobody could scan throughout in {times}: not counted as missed, see that the readers are well",
     "post.time_missed": "nobody was there on {day}, {time}",
     "post.time_unseen": "nobody could scan throughout on {day}, {time}: see that the readers are well",
+    "round.due": "still to be visited until {last}: {points}",
+    "round.missed": "the round of {period} was not complete, still to be visited: {points}",
     "post.unmanned": "nobody has shown to be there for {hours} hours, {minutes} minutes too long: see who is there",
     "post.not_observed": "not tapped for {hours} hours, and not watched throughout: see that the readers are well",
     "post.not_tapped": "not tapped yet since the agent runs; due every {hours} hours",

@@ -236,6 +236,8 @@ SENTENCES: Mapping[str, str] = {
     "patrol.window_unseen": "{times} 时段无法全程读卡，不能判定为缺勤：请检查读卡器",
     "post.time_missed": "{day} {time} 时段无人到岗",
     "post.time_unseen": "{day} {time} 时段无法全程读卡：请检查读卡器",
+    "round.due": "{last} 前还需检查：{points}",
+    "round.missed": "{period} 的周期检查未完成，仍需检查：{points}",
     "post.unmanned": "已超过 {hours} 小时无人打卡，超时 {minutes} 分钟：请确认岗位是否有人",
     "post.not_observed": "超过 {hours} 小时未打卡，但期间未能全程监测：请检查读卡器",
     "post.not_tapped": "程序运行以来尚未打卡；要求每 {hours} 小时一次",

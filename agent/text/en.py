@@ -125,6 +125,8 @@ SENTENCES = {
     "config.bad_span": "{key} must be two times of a day, such as 06:00-07:30",
     "config.bad_days": "{key} must be a day or several, such as 2026-10-01 or 2026-10-01..2026-10-08",
     "config.few_windows": "{windows} windows cannot hold the {tours} tours a day: add windows, or set tours_min_per_day",
+    "config.no_such_round": "there is no [[round]] {round}",
+    "config.round_empty": "no checkpoint belongs to this round: name it in their round",
     "config.post_times": "school_days_only needs times: a post tapped every few hours is manned every day",
     "config.bad_tag": "{key} must be kind:number in upper-case hex, such as nfca:04A1B2C3D4E580",
     "config.bad_tech": "{key} must be a kind of tag in lower-case letters and digits, such as em4100",
@@ -273,6 +275,8 @@ SENTENCES = {
     "event.post.manned_at": "post {post} was manned: {window} of {duty_day}",
     "event.post.unmanned_at": "nobody at post {post}: {window} of {duty_day}",
     "event.post.not_observed_at": "post {post} not observed: {window} of {duty_day}, nobody could scan throughout",
+    "event.round.done": "round {round} of {period} is complete",
+    "event.round.missed": "round {round} of {period} was not complete: {left} not visited",
     "event.post.unmanned": "post {post} is unmanned",
     "event.post.not_observed": "post {post} not observed throughout",
     "event.post.manned": "post {post} is manned again",
@@ -305,6 +309,7 @@ SENTENCES = {
     "state.test-window": "[{verdict}] test of buttons: {open}, by {by}, buttons {buttons}",
     "state.reader": "[{verdict}] reader {id}: firmware {firmware}",
     "state.post": "post {id}: {verdict}, due {due_at}",
+    "state.round": "[{verdict}] round {id}: {period}, to be visited until {ends_on}: {left}",
     "state.patrol": "[{verdict}] patrol {id}: {duty_day}, tours {tours_done}/{tours_min_per_day}",
     "state.recorder": (
         "[{verdict}] recorder {id}: channels online {channels_online}/{channels_total}, "

@@ -22,6 +22,14 @@ def state_line(lang: Language, kind: str, object_id: str, data: Mapping[str, obj
     return _line(lang, code, {**data, "id": object_id})
 
 
+def cause_line(lang: Language, cause: Mapping[str, object]) -> str:
+    """Return the sentence of a cause in its wire form."""
+    params = cause.get("params")
+    pairs = params.items() if isinstance(params, Mapping) else ()
+    named = {str(name): printable(str(value)) for name, value in pairs}
+    return sentence(lang, printable(str(cause.get("code", ""))), **named)
+
+
 def _event_code(kind: str, data: Mapping[str, object]) -> str:
     what = data.get("what")
     if kind == "scan":
@@ -52,7 +60,9 @@ def _line(lang: Language, code: str, data: Mapping[str, object]) -> str:
 def _shown(lang: Language, name: str, value: object) -> str:
     if name in ("cause", "causes"):
         causes = value if isinstance(value, (list, tuple)) else [value]
-        return join(lang, [_cause(lang, cause) for cause in causes if isinstance(cause, Mapping)])
+        return join(
+            lang, [cause_line(lang, cause) for cause in causes if isinstance(cause, Mapping)]
+        )
     if value is None or value in ([], ()):
         return sentence(lang, "word.none")
     if isinstance(value, bool):
@@ -62,10 +72,3 @@ def _shown(lang: Language, name: str, value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(printable(str(item)) for item in value)
     return printable(str(value))
-
-
-def _cause(lang: Language, cause: Mapping[str, object]) -> str:
-    params = cause.get("params")
-    pairs = params.items() if isinstance(params, Mapping) else ()
-    named = {str(name): printable(str(value)) for name, value in pairs}
-    return sentence(lang, printable(str(cause.get("code", ""))), **named)

@@ -125,6 +125,8 @@ SENTENCES = {
     "config.bad_span": "{key} 应为一天中的时段，如 06:00-07:30",
     "config.bad_days": "{key} 应为日期或日期范围，如 2026-10-01 或 2026-10-01..2026-10-08",
     "config.few_windows": "只有 {windows} 个时段，容不下每天 {tours} 次巡更：请增加时段，或修改 tours_min_per_day",
+    "config.no_such_round": "没有名为 {round} 的 [[round]]",
+    "config.round_empty": "没有点位属于该周期检查：请在点位的 round 中写明",
     "config.post_times": "school_days_only 需要 times：按小时打卡的岗位每天都要有人",
     "config.bad_tag": "{key} 应为 制式:卡号，卡号为大写十六进制，如 nfca:04A1B2C3D4E580",
     "config.bad_tech": "{key} 应为标签制式，只含小写字母和数字，如 em4100",
@@ -262,6 +264,8 @@ SENTENCES = {
     "event.post.manned_at": "岗位 {post} 有人：{duty_day} {window} 时段",
     "event.post.unmanned_at": "岗位 {post} 无人：{duty_day} {window} 时段",
     "event.post.not_observed_at": "岗位 {post} 未能监测：{duty_day} {window} 时段，期间无法全程读卡",
+    "event.round.done": "周期检查 {round} 已完成（{period}）",
+    "event.round.missed": "周期检查 {round} 未完成（{period}）：未到点位 {left}",
     "event.post.unmanned": "岗位 {post} 无人",
     "event.post.not_observed": "岗位 {post} 未能全程监测",
     "event.post.manned": "岗位 {post} 恢复有人",
@@ -294,6 +298,7 @@ SENTENCES = {
     "state.test-window": "[{verdict}] 按钮试验：{open}，负责人 {by}，按钮 {buttons}",
     "state.reader": "[{verdict}] 读卡器 {id}：固件 {firmware}",
     "state.post": "岗位 {id}：{verdict}，应于 {due_at} 前打卡",
+    "state.round": "[{verdict}] 周期检查 {id}：{period}，{ends_on} 前还需到点位：{left}",
     "state.patrol": (
         "[{verdict}] 巡更 {id}：{duty_day} 已完成 {tours_done} 次，要求 {tours_min_per_day} 次"
     ),

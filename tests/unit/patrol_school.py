@@ -11,7 +11,14 @@ from agent.county.state_data import PatrolState, ReaderState
 from agent.monitors import Instant
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from drivers.base import Clock
 from drivers.nfc.sun import Refusal
 from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
@@ -50,6 +57,7 @@ class School:
         posts: Sequence[Post] = (),
         policy: PatrolPolicy | None = None,
         school: CalendarPolicy | None = None,
+        rounds: Sequence[Round] = (),
     ) -> None:
         self.clock = clock
         self.readers = readers
@@ -57,7 +65,7 @@ class School:
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
         self._made: Callable[[], PatrolMonitor] = lambda: PatrolMonitor(
-            readers, checkpoints, rules, zone, guards, posts, school
+            readers, checkpoints, rules, zone, guards, posts, school, rounds
         )
         self.monitor = self._made()
         self.events: list[Event] = []

@@ -53,6 +53,26 @@ def again(path: Path) -> Outbox:
     return box
 
 
+def test_the_backlog_is_counted_by_an_index_of_its_own(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(4)]
+    outbox.put(rows).result(5)
+    outbox.acked([rows[0].id], at=1.0).result(5)
+    outbox.refuse(rows[1].id, "no").result(5)
+    asked: list[str] = []
+
+    def watched(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(asked.append)
+
+    outbox.database.submit(watched).result(5)
+    assert outbox.backlog().result(5) == 2
+    [query] = [one for one in asked if one.startswith("SELECT")]
+
+    def plan(db: sqlite3.Connection) -> str:
+        return str(db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+
+    assert "message_waiting" in outbox.database.submit(plan).result(5)
+
+
 def test_rows_wait_until_they_are_confirmed(outbox: Outbox) -> None:
     rows = [row(outbox.number()) for _ in range(3)]
     outbox.put(rows).result(5)

@@ -65,7 +65,7 @@ def test_every_code_in_the_agent_has_its_sentence() -> None:
     subjects = (
         "alarm|loop|contact|output|camera|channel|recorder|recording|patrol|duty|agent|host|unknown"
     )
-    more = "command|config|credential|file|summary|toml|watch|cli"
+    more = "command|config|credential|file|summary|toml|watch|cli|bundle|status"
     literal = re.compile(rf'"((?:{subjects}|{more})\.[a-z_]+)"')
     used = {
         (code, str(file.relative_to(AGENT)))
