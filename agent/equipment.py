@@ -322,6 +322,7 @@ class Equipment:
                 (
                     (readers, site.checkpoint, site.guard_card),
                     (site.post, site.patrol, site.calendar, site.round),
+                    site.guard_at_reader.opens_tour,
                 ),
                 lambda _: PatrolMonitor(
                     readers,
@@ -332,6 +333,7 @@ class Equipment:
                     site.post,
                     site.calendar,
                     site.round,
+                    opens_by_card=site.guard_at_reader.opens_tour,
                 ),
             ),
             "retention": (

@@ -19,6 +19,7 @@ from agent.policy import (
 from agent.policy_patrol import (
     CalendarPolicy,
     Checkpoint,
+    GuardAtReader,
     GuardCard,
     PatrolPolicy,
     Post,
@@ -177,6 +178,14 @@ class SiteGuardCard(GuardCard):
     tag: Tag
 
 
+class SiteGuardAtReader(GuardAtReader):
+    """[guard_at_reader]: what a guard may do with a card at a reader, besides saying who walks."""
+
+    key_contact: Id | None = Field(
+        default=None, description="id of the [[alarm_module.contact]] that is the key switch"
+    )
+
+
 class SitePost(Post):
     """[[post]]."""
 
@@ -288,6 +297,7 @@ class SiteSettings(DeviceSettings):
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
+    guard_at_reader: SiteGuardAtReader = SiteGuardAtReader()
     post: tuple[SitePost, ...] = ()
     round: tuple[SiteRound, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()

@@ -74,6 +74,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _times(site)
     yield from _rounds(site)
     yield from _sun(site)
+    yield from _guard_at_reader(site)
     yield from _duties(site, present)
 
 
@@ -250,6 +251,37 @@ def _rounds(site: SiteSettings) -> Iterator[Problem]:
     for index, one in enumerate(site.round):
         if one.id not in named:
             yield Problem(code="config.round_empty", path=("round", index, "id"), device=one.id)
+
+
+def _guard_at_reader(site: SiteSettings) -> Iterator[Problem]:
+    """What cards may do must be possible, and no copy nor cut wire may be enough for it."""
+    policy = site.guard_at_reader
+    ways = {"reset": policy.reset, "test_window": policy.test_window}
+    wanted = {key: 2 if way == "two_cards" else 1 for key, way in ways.items() if way != "off"}
+    wanted |= {"opens_tour": 1} if policy.opens_tour else {}
+    for key, needed in wanted.items():
+        if len(site.guard_card) < needed:
+            params: dict[str, str | int | float] = {"key": key, "needed": needed}
+            params["cards"] = len(site.guard_card)
+            yield Problem(code="config.few_cards", params=params, path=("guard_at_reader", key))
+    asking = any(one.sun_keys is not None and one.driver == "pn532" for one in site.nfc_reader)
+    for key, way in ways.items():
+        path: KeyPath = ("guard_at_reader", key)
+        if way == "two_cards" and not asking:
+            yield Problem(code="config.two_cards_sun", params={"key": key}, path=path)
+        if way == "key" and policy.key_contact is None:
+            yield Problem(code="config.key_unnamed", params={"key": key}, path=path)
+    if policy.key_contact is not None and "key" in ways.values():
+        yield from _key_contact(site, policy.key_contact)
+
+
+def _key_contact(site: SiteSettings, name: str) -> Iterator[Problem]:
+    contacts = {one.id: one for module in site.alarm_module for one in module.contact}
+    path: KeyPath = ("guard_at_reader", "key_contact")
+    if name not in contacts:
+        yield Problem(code="config.no_such_contact", params={"contact": name}, path=path)
+    elif contacts[name].normal == "closed":
+        yield Problem(code="config.key_normal", params={"contact": name}, path=path)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

@@ -232,14 +232,19 @@ class RecordingEventData(EventData):
 
 
 class AuditEventData(EventData):
-    """A command of the county was obeyed or refused."""
+    """A command of the county, or of a guard with a card at a reader, was obeyed or refused."""
 
     kind = "audit"
     what: Literal["accepted", "refused"]
-    verb: str
+    verb: str = Field(description="with a `reader`: reset or test")
     code: str
     request: str | None = Field(default=None, description="the command's id, where it was readable")
     key: str | None = Field(default=None, description="the name of the key it claims")
+    reader: str | None = Field(default=None, description="where a card was held; none: no card")
+    cards: tuple[str, ...] = Field(
+        default=(), description="with `reader`: whose cards; empty: a tag that is of no guard"
+    )
+    button: str | None = Field(default=None, description="with `reader`: whose incident")
 
 
 class AgentEventData(EventData):

@@ -22,6 +22,7 @@ from agent.monitors.posts import PostBook
 from agent.monitors.readers import ReaderWatch, WatchedTime
 from agent.monitors.rounds import RoundBook
 from agent.monitors.tours import Tour, TourBook
+from agent.monitors.unknown_cards import TOO_MANY, WITHIN_SECONDS, UnknownCards
 from agent.policy_patrol import (
     CalendarPolicy,
     Checkpoint,
@@ -57,11 +58,16 @@ class PatrolMonitor:
         posts: Sequence[Post] = (),
         school: CalendarPolicy | None = None,
         rounds: Sequence[Round] = (),
+        *,
+        opens_by_card: bool = False,
     ) -> None:
         self._policy = policy
         self._calendar = DutyCalendar(zone, policy.day_starts)
         self._readers = ReaderWatch(readers, self._calendar)
-        self._book = TourBook(checkpoints, policy, self._calendar, guards)
+        self._book = TourBook(
+            checkpoints, policy, self._calendar, guards, opens_by_card=opens_by_card
+        )
+        self._unknown_cards = UnknownCards()
         has_school = SchoolCalendar(school or CalendarPolicy()).has_school
         self._posts = PostBook(posts, self._calendar, has_school)
         self._rounds = RoundBook(rounds, checkpoints, self._calendar)
@@ -242,6 +248,8 @@ class PatrolMonitor:
         counted = self._book.scan(scan.tag_id, at)
         if counted.checkpoint is not None:
             self._last_scan_at = scan.observed_at
+        elif counted.guard is None and post is None and not counted.folded:
+            self._unknown_cards.came(at.monotonic)
         events = []
         if counted.expired is not None:
             events.append(self._tour_event("incomplete", counted.expired, at.wall))
@@ -291,6 +299,12 @@ class PatrolMonitor:
 
     def _judge(self, today: date, now: Instant) -> Iterable[tuple[Verdict, Cause]]:
         """Yield all that keeps the duty day from being well."""
+        if self._unknown_cards.are_many(now.monotonic):
+            params: dict[str, str | int | float] = {
+                "cards": TOO_MANY,
+                "minutes": int(WITHIN_SECONDS // 60),
+            }
+            yield Verdict.WARN, Cause(code="patrol.unknown_cards", params=params)
         if not self._book.mandatory:
             yield Verdict.UNKNOWN, Cause(code="patrol.no_checkpoints")
             return
@@ -305,7 +319,7 @@ class PatrolMonitor:
             yield Verdict.UNKNOWN, Cause(code="patrol.reader_unwatched", params={"reader": reader})
         yield from self._judge_windows(today, required - done, now)
         # Not a fault before the day is over, and not a pass before they are walked.
-        params: dict[str, str | int | float] = {
+        params = {
             "done": done,
             "required": required,
             "remaining": required - done,

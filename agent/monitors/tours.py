@@ -62,7 +62,11 @@ class TourBook:
         policy: PatrolPolicy,
         calendar: DutyCalendar,
         guards: Sequence[GuardCard] = (),
+        *,
+        opens_by_card: bool = False,
     ) -> None:
+        """`opens_by_card`: a tour begins with its guard's card, if a checkpoint follows soon."""
+        self._opens_by_card = opens_by_card
         self.windows = DayWindows(
             policy.windows,
             calendar,
@@ -100,8 +104,15 @@ class TourBook:
         return self._by_tag.get(tag_id)
 
     def expire(self, monotonic: float) -> Tour | None:
-        """End the open tour if its time is over, and return it."""
+        """End the open tour if its time is over, and return it.
+
+        One that a card has opened and nobody walks is none: the card was held for something else.
+        """
         tour = self.open_tour
+        if tour is not None and not tour.visited:
+            if monotonic - tour.started.monotonic > self._guard_seconds:
+                self.open_tour = None
+            return None
         if tour is None or monotonic - tour.started.monotonic <= self._max_seconds:
             return None
         self.open_tour = None
@@ -113,7 +124,7 @@ class TourBook:
         folded = self._is_repeat(tag_id, at.monotonic)
         guard = self._guards.get(tag_id)
         if guard is not None:
-            self._guard_came(guard, at.monotonic)
+            self._guard_came(guard, at, folded=folded)
             return Counted(None, folded, expired, guard=guard)
         checkpoint = self._by_tag.get(tag_id)
         if checkpoint is None:
@@ -145,26 +156,32 @@ class TourBook:
         # An optional point scanned behind the last mandatory one must not open a tour that
         # nobody means to walk.
         if self.open_tour is None and checkpoint.of_tours:
-            window = self.windows.open_at(at.wall)
-            day = self._calendar.day_of(at.wall) if window is None else window.day
-            self._opened[day] += 1
-            last = self._last_counted
-            self.open_tour = Tour(
-                f"{day}-{self._opened[day]}",
-                day,
-                at,
-                guard=self._guard_at(at.monotonic),
-                too_soon=last is not None and at.monotonic - last < self._gap_seconds,
-                window=window,
-                outside=bool(self.windows) and window is None,
-            )
+            self.open_tour = self._opened_at(at)
         return self.open_tour
 
-    def _guard_came(self, guard: str, monotonic: float) -> None:
+    def _opened_at(self, at: Instant) -> Tour:
+        window = self.windows.open_at(at.wall)
+        day = self._calendar.day_of(at.wall) if window is None else window.day
+        self._opened[day] += 1
+        last = self._last_counted
+        return Tour(
+            f"{day}-{self._opened[day]}",
+            day,
+            at,
+            guard=self._guard_at(at.monotonic),
+            too_soon=last is not None and at.monotonic - last < self._gap_seconds,
+            window=window,
+            outside=bool(self.windows) and window is None,
+        )
+
+    def _guard_came(self, guard: str, at: Instant, *, folded: bool) -> None:
         """Note whose card was read; a tour under way that nobody walks yet is theirs."""
-        self._guard_seen = (guard, monotonic)
-        if self.open_tour is not None and self.open_tour.guard is None:
-            self.open_tour.guard = guard
+        self._guard_seen = (guard, at.monotonic)
+        tour = self.open_tour
+        if self._opens_by_card and not folded and (tour is None or not tour.visited):
+            self.open_tour = self._opened_at(at)
+        elif tour is not None and tour.guard is None:
+            tour.guard = guard
 
     def _guard_at(self, monotonic: float) -> str | None:
         seen = self._guard_seen

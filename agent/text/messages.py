@@ -41,6 +41,8 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = data.get("refused") or what
     elif kind == "tour" and (data.get("outside") or data.get("too_soon")):
         what = "outside" if data.get("outside") else "too_soon"
+    elif kind == "audit" and data.get("reader"):
+        what = f"card_{what}"
     elif kind == "post" and data.get("window"):
         what = f"{what}_at"
     elif what == "press" and data.get("certainty") == "possible":

@@ -58,6 +58,7 @@ class School:
         policy: PatrolPolicy | None = None,
         school: CalendarPolicy | None = None,
         rounds: Sequence[Round] = (),
+        opens_by_card: bool = False,
     ) -> None:
         self.clock = clock
         self.readers = readers
@@ -65,7 +66,15 @@ class School:
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
         self._made: Callable[[], PatrolMonitor] = lambda: PatrolMonitor(
-            readers, checkpoints, rules, zone, guards, posts, school, rounds
+            readers,
+            checkpoints,
+            rules,
+            zone,
+            guards,
+            posts,
+            school,
+            rounds,
+            opens_by_card=opens_by_card,
         )
         self.monitor = self._made()
         self.events: list[Event] = []
