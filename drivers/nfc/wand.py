@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from drivers.base import Clock
 from drivers.errors import BusyError, DeviceTimeoutError, PortLostError, ProtocolError
 from drivers.nfc.settings import ReaderSettings
-from drivers.nfc.wand_clock import Docking, Timed, WandMemory, WandStore, timed
+from drivers.nfc.wand_clock import Docking, Timed, WandMemory, WandStore, is_later, timed
 from drivers.nfc.wand_files import REJECTED, Look, free, is_export, look_of, read, replace
 from drivers.nfc.wand_rows import Export, Row, export_of
 from drivers.nfc.wand_words import Fault, list_of
@@ -166,8 +166,9 @@ class WandDriver:
         for row in export.rows:
             by_wand[row.wand].append(row)
         rejected, scans = list(export.rejected), list[ScanReading]()
+        docked = not export.rows and not export.rejected
         for wand, rows in by_wand.items():
-            last = dockings.get(wand)
+            last, before = dockings.get(wand), len(scans)
             for row, when in timed(rows, docking, last):
                 if row.key in known:
                     continue
@@ -176,13 +177,17 @@ class WandDriver:
                     continue
                 known[row.key] = when.at.timestamp()
                 scans.append(self._scan(row, when))
+            # A file that is laid down again says nothing of when the wand was docked.
+            if len(scans) == before and not (docking and is_later(docking, last)):
+                continue
+            docked = True
             if docking and (last is None or docking.host_at > last.host_at):
                 dockings[wand] = docking
         kept_from = (self._clock.now() - OLDEST - timedelta(days=1)).timestamp()
         memory = WandMemory(
             dockings=dockings,
             known={key: at for key, at in known.items() if at >= kept_from},
-            read_until=max(written, memory.read_until or written),
+            read_until=max(written, memory.read_until or written) if docked else memory.read_until,
         )
         scans.sort(key=lambda scan: scan.observed_at)
         left = len(scans)

@@ -57,6 +57,11 @@ class Timed(Frozen):
     remarks: tuple[Remark, ...]
 
 
+def is_later(docking: Docking, last: Docking | None) -> bool:
+    """Tell whether the wand's own clock has gone on since the last docking."""
+    return last is None or docking.device_at > last.device_at
+
+
 def timed(
     rows: Sequence[Row], docking: Docking | None, last: Docking | None
 ) -> Iterator[tuple[Row, Timed]]:

@@ -42,6 +42,7 @@ def replace(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     with part.open("xb") as file:
+        os.fchmod(file.fileno(), 0o640)  # for whoever laid the file down, of the directory's group
         file.write(content)
     part.replace(path)
 

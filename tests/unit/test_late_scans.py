@@ -8,6 +8,7 @@ import pytest
 from agent.monitors import tally
 from agent.monitors.duty_calendar import COUNTED_BACK_DAYS
 from agent.policy_patrol import GuardCard, PatrolPolicy
+from agent.text.messages import event_line
 from tests.simulated_clock import SimulatedClock
 from tests.unit.late_school import (
     ALONE,
@@ -322,3 +323,24 @@ def test_scans_at_a_reader_count_on_while_a_docking_comes_in(clock: SimulatedClo
     school.observe(row(second, more=False))
     assert tours(school)[1:] == [("1", "completed", True)]
     assert school.patrol().tours_done == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "line"),
+    [
+        ("tour", {"what": "completed", "late_upload": True}, "tour found by scans uploaded late"),
+        (
+            "tour",
+            {"what": "completed", "late_upload": True, "too_soon": True},
+            "tour completed too",
+        ),
+        ("tour", {"what": "incomplete", "late_upload": True}, "tour incomplete"),
+        ("tour", {"what": "replaced", "late_upload": True}, "tour — is part of another"),
+        ("patrol-window", {"what": "made_good"}, "tour walked in time after all"),
+        ("patrol-day", {"what": "met", "correction": True}, "patrol duty met after all"),
+        ("scan", {"too_late": True, "checkpoint": "north"}, "scan uploaded too late"),
+    ],
+)
+def test_what_comes_late_reads_as_a_sentence(kind: str, data: dict[str, object], line: str) -> None:
+    assert event_line("en", kind, data).startswith(line)
+    assert event_line("zh", kind, data) != event_line("en", kind, data)

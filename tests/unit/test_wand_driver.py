@@ -10,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent import parts
+from agent.devices import DeviceThread
+from agent.settings import NfcReader
 from agent.store import wand_memory
 from agent.store.wand_memory import FileWandMemory
 from drivers.errors import BusyError, DriverError, PortLostError, ProtocolError
@@ -138,6 +141,48 @@ def test_the_same_file_again_gives_nothing_new_behind_a_restart_too(dock: Dock) 
     dock.wand.dock(dock.now)
     assert tags(dock.settle()) == [NORTH]
     assert dock.names() == [f"export.csv.{n}done" for n in ("2.", "3.", "4.", "")]
+
+
+def test_a_file_laid_down_again_later_is_no_docking(dock: Dock) -> None:
+    dock.walk(NORTH)
+    first = dock.now
+    data = dock.wand.export(first)
+    dock.wand.dock(first)
+    dock.settle()
+    dock.clock.advance(6 * 3600)
+    dock.wand.write("again.csv", data, dock.now)
+    assert dock.settle() == []
+    assert dock.read_until == first
+    dock.walk(SOUTH)
+    dock.wand.dock(dock.now)
+    [scan] = dock.settle()
+    assert (scan.offset_seconds, scan.remarks) == (0, ())
+
+
+def test_a_docking_without_a_new_scan_is_one(dock: Dock) -> None:
+    dock.walk(NORTH)
+    dock.wand.dock(dock.now, erase=False)
+    dock.settle()
+    dock.clock.advance(3600)
+    second = dock.now
+    dock.wand.dock(second)
+    assert dock.settle() == []
+    assert dock.read_until == second
+    dock.clock.advance(3600)
+    third = dock.now
+    dock.wand.dock(third)  # erased, so that it says nothing of whose it is
+    assert dock.settle() == []
+    assert dock.read_until == third
+
+
+def test_a_file_of_bad_rows_alone_is_no_docking(dock: Dock) -> None:
+    dock.wand.spoil()
+    dock.wand.dock(dock.now)
+    dock.until_fault()
+    dock.poll()
+    assert dock.read_until is None
+    listed = (dock.path / "export.csv.rejected.csv").stat()
+    assert listed.st_mode & 0o777 == 0o640
 
 
 def test_a_row_twice_in_one_file_is_one_scan(dock: Dock) -> None:
@@ -346,6 +391,14 @@ def test_a_file_of_a_machine_whose_clock_is_ahead_was_docked_now(dock: Dock) -> 
     os.utime(path, (ahead, ahead))
     [scan] = dock.settle()
     assert scan.offset_seconds == pytest.approx(SETTLED_SECONDS, abs=1)
+
+
+def test_the_agent_makes_one_and_knows_whom_to_tell_what_is_on_disk(dock: Dock) -> None:
+    reader = NfcReader(id="dock", driver="wand", port=str(dock.path))
+    made = parts.wand_plan(reader, SHANGHAI, dock.store, dock.clock).make()
+    driver = made.confirming["dock"]
+    assert isinstance(driver, WandDriver)
+    assert isinstance(made.part, DeviceThread)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
