@@ -21,6 +21,7 @@ COMMANDS = (
     "patrol",
     "reload",
     "county",
+    "diagnose",
 )
 WRONG = 2
 INTERRUPTED = 130  # as a shell reports SIGINT

@@ -27,7 +27,7 @@ def checks(
     site: SiteSettings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> Iterator[Check]:
     """Check every broker of a site, layer by layer, as each answer comes."""
-    credentials = Credentials.from_environ({**_DEFAULTS, **environ})
+    credentials = service_credentials(environ)
     login, problems = broker_login(site, credentials)
     if login is None or site.broker is None:
         for problem in problems:
@@ -49,6 +49,11 @@ def checks(
     yield from ourselves(caller)
     for address in site.broker.addresses:
         yield from broker(caller, address)
+
+
+def service_credentials(environ: Mapping[str, str]) -> Credentials:
+    """Return the secrets as the service has them; root's shell takes them from where they lie."""
+    return Credentials.from_environ({**_DEFAULTS, **environ})
 
 
 def _running_here(site: SiteSettings, environ: Mapping[str, str]) -> Link | None:

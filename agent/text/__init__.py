@@ -4,7 +4,20 @@ from collections.abc import Mapping
 from typing import Literal
 
 from agent.findings import Cause
-from agent.text import causes_en, causes_zh, en, online_en, online_zh, patrol_en, patrol_zh, zh
+from agent.text import (
+    causes_en,
+    causes_zh,
+    diagnosis_en,
+    diagnosis_zh,
+    en,
+    online_en,
+    online_zh,
+    patrol_en,
+    patrol_zh,
+    steps_en,
+    steps_zh,
+    zh,
+)
 
 Language = Literal["zh", "en"]
 
@@ -14,12 +27,16 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **causes_zh.SENTENCES,
         **online_zh.SENTENCES,
         **patrol_zh.SENTENCES,
+        **diagnosis_zh.SENTENCES,
+        **steps_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
         **causes_en.SENTENCES,
         **online_en.SENTENCES,
         **patrol_en.SENTENCES,
+        **diagnosis_en.SENTENCES,
+        **steps_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
@@ -57,6 +74,11 @@ def sentence(lang: Language, code: str, /, **params: object) -> str:
     if template is None:
         shown = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
         return f"{code} ({shown})" if shown else code
+    return filled(lang, template, params)
+
+
+def filled(lang: Language, template: str, params: Mapping[str, object]) -> str:
+    """Return a template of the catalogue, or a part of one, with its parameters said."""
     told = {name: said(lang, name, value) for name, value in params.items()}
     if told.get("detail"):
         told["detail"] = _ASIDE[lang].format(told["detail"])
