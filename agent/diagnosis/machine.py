@@ -142,9 +142,9 @@ def unit_state(shown: str) -> CheckResult:
 def agent(look: Look) -> Iterator[CheckResult]:
     """Tell whether the agent answers, and what it says of itself."""
     if look.silence is not None:
-        code = "diagnosis.not_running" if _is_off(look.silence) else look.silence.code
-        verdict: Outcome = "unknown" if code == "control.denied" else "fail"
-        yield result("service.agent", "", verdict, Cause(code=code, params=look.silence.params))
+        # Who may not ask does not know; whoever asks in vain knows that something is wrong.
+        verdict: Outcome = "unknown" if look.silence.code == "control.denied" else "fail"
+        yield result("service.agent", "", verdict, look.silence)
         return
     state = look.state("agent", "agent")
     if state is None:
@@ -168,7 +168,3 @@ def agent(look: Look) -> Iterator[CheckResult]:
         failed = any(one.code.startswith(FAILURES) for one in causes)
         verdict = "fail" if failed else "warn" if causes else "ok"
         yield result(what, "", verdict, *causes, evidence=of_well)
-
-
-def _is_off(silence: Cause) -> bool:
-    return silence.code == "control.not_running"

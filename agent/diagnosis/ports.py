@@ -128,18 +128,24 @@ def _name(device: str, path: str) -> CheckResult:
 
 
 def _rights(device: str, path: str, about: os.stat_result, user: User) -> CheckResult:
-    mode = about.st_mode
-    if user.uid in (0, about.st_uid):
-        may = user.uid == 0 or mode & 0o600 == 0o600
-    elif about.st_gid in user.groups:
-        may = mode & 0o060 == 0o060
-    else:
-        may = mode & 0o006 == 0o006
-    if may:
+    if may_use(about, user):
         return result("serial.rights", device, evidence=seen("rights", user=user.name))
     params = {"user": user.name, "path": path, "group": _group(about.st_gid)}
     cause = Cause(code="diagnosis.port_denied", params=dict(params))
     return result("serial.rights", device, "fail", cause)
+
+
+def may_use(about: os.stat_result, user: User) -> bool:
+    """Tell whether a user may read and write a device: as owner, by a group, or as anybody."""
+    if user.uid == 0:
+        return True
+    if user.uid == about.st_uid:
+        wanted = stat.S_IRUSR | stat.S_IWUSR
+    elif about.st_gid in user.groups:
+        wanted = stat.S_IRGRP | stat.S_IWGRP
+    else:
+        wanted = stat.S_IROTH | stat.S_IWOTH
+    return about.st_mode & wanted == wanted
 
 
 def _holder(device: str, number: int, agent_pid: int | None, root: Path) -> CheckResult:

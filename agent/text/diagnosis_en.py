@@ -116,7 +116,6 @@ SENTENCES: Mapping[str, str] = {
     "diagnosis.failed": "an error of our own ({kind})",
     "diagnosis.needs_service": "only the running service knows this",
     "diagnosis.not_in_force": "the running agent does not know of it",
-    "diagnosis.not_running": "the agent is not running",
     "diagnosis.unit": "the unit is {state} ({result})",
     "diagnosis.restarts": "the service was restarted {restarts} times",
     "diagnosis.port_name": "{path} is a number that changes when adapters are plugged",

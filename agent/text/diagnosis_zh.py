@@ -116,7 +116,6 @@ SENTENCES: Mapping[str, str] = {
     "diagnosis.failed": "程序自身出错（{kind}）",
     "diagnosis.needs_service": "只有运行中的服务才知道",
     "diagnosis.not_in_force": "正在运行的程序没有这一项",
-    "diagnosis.not_running": "程序没有运行",
     "diagnosis.unit": "服务状态为 {state}（{result}）",
     "diagnosis.restarts": "服务已重启 {restarts} 次",
     "diagnosis.port_name": "{path} 是会随插拔变化的编号",
