@@ -1,11 +1,15 @@
 """One run of `campus-agent diagnose`: what is asked for, printed as it comes, then what to do."""
 
 import argparse
+import contextlib
 import json
+import logging
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import structlog
 
 from agent.cli.main import WRONG
 from agent.cli.online import checks, service_credentials
@@ -32,19 +36,24 @@ class Diagnosis:
 
     def run(self) -> int:
         """Return the exit status."""
-        options, began = self._options, time.monotonic()
+        began = time.monotonic()
         stranger = plan.no_such(self._words)
         if stranger is not None:
             said = sentence(self._lang, "diagnosis.no_such", word=stranger, areas=", ".join(AREAS))
             print(printable(said), file=sys.stderr)
             return WRONG
         self._found = []
+        with _unlogged():
+            self._check_all()
+        self._end(time.monotonic() - began)
+        return max((STATUS[one.verdict] for one in self._found), default=0)
+
+    def _check_all(self) -> None:
+        options = self._options
         self._take(run(plan.wanted(self._words, [plan.of_file(options.config)])))
         site = load_site(options.config, lenient=True).site
         if site is not None:
             self._check(site)
-        self._end(time.monotonic() - began)
-        return max((STATUS[one.verdict] for one in self._found), default=0)
 
     def _check(self, site: SiteSettings) -> None:
         options, clock = self._options, SystemClock()
@@ -85,3 +94,15 @@ class Diagnosis:
 
     def _say(self, line: str) -> None:
         print(self._credentials.redactor(printable(line)), flush=True)
+
+
+@contextlib.contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the log of the agent's own parts off the sheet: what they meet is told as a result."""
+    before = structlog.get_config()
+    silent = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(**{**before, "wrapper_class": silent})
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

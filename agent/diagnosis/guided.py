@@ -4,8 +4,9 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from agent.control.client import call
 from agent.control.protocol import CommandError, Reply
@@ -17,6 +18,7 @@ from agent.store import patrol_record
 
 TURN_SECONDS = 0.3
 _PRESS, _TAP = "alarm.press", "reader.tap"
+_HELD = "diagnosis.still_pressed"
 
 Say = Callable[..., None]
 
@@ -33,17 +35,28 @@ def press_test(
         yield result(_PRESS, "", "fail", Cause(code=opened.code, params=opened.params))
         return
     say("diagnosis.window")
+    held = False
     try:
         for button in buttons:
             say("diagnosis.press_now", button=button.id, name=button.name, seconds=round(seconds))
-            took = _waited(seconds, lambda name=button.id: _presses(path, name) > 0)  # type: ignore[misc]
-            if took is None:
-                cause = Cause(code="diagnosis.not_pressed", params={"seconds": round(seconds)})
-                yield result(_PRESS, button.id, "fail", cause)
-            else:
-                yield result(_PRESS, button.id, evidence=seen("pressed", seconds=round(took, 1)))
+            found = _pressed(path, button.id, seconds)
+            held = held or (found.cause is not None and found.cause.code == _HELD)
+            yield found
     finally:
-        _asked(path, "alarm-test-end")
+        # A press that outlasts its window goes out as an alarm: the window then ends by itself.
+        if not held:
+            _asked(path, "alarm-test-end")
+
+
+def _pressed(path: Path, button: str, seconds: float) -> CheckResult:
+    """Wait until a button is pressed and let go."""
+    took = _waited(seconds, lambda: _presses(path, button) > 0)
+    if took is None:
+        cause = Cause(code="diagnosis.not_pressed", params={"seconds": round(seconds)})
+        return result(_PRESS, button, "fail", cause)
+    if _waited(seconds, lambda: _position(path, button) == "rest") is None:
+        return result(_PRESS, button, "fail", Cause(code=_HELD))
+    return result(_PRESS, button, evidence=seen("pressed", seconds=round(took, 1)))
 
 
 def tap_test(site: SiteSettings, seconds: float, say: Say) -> Iterator[CheckResult]:
@@ -77,11 +90,20 @@ def _tapped(db: sqlite3.Connection, reader: str, seconds: float, say: Say) -> Ch
 
 
 def _presses(path: Path, button: str) -> int:
+    return int(_state(path, "test-window").get("presses", {}).get(button, 0))
+
+
+def _position(path: Path, button: str) -> str:
+    return str(_state(path, "button", button).get("position"))
+
+
+def _state(path: Path, kind: str, name: str = "") -> Mapping[str, Any]:
     reply = _asked(path, "status")
     for state in reply.data.get("states", ()) if reply.ok else ():
-        if state["kind"] == "test-window":
-            return int(state["data"]["presses"].get(button, 0))
-    return 0
+        if state["kind"] == kind and (not name or state["id"] == name):
+            found: Mapping[str, Any] = state["data"]
+            return found
+    return {}
 
 
 def _waited(seconds: float, came: Callable[[], bool]) -> float | None:

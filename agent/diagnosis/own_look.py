@@ -114,6 +114,9 @@ class OwnLook:
             if self._equipment is not None or self._ending.is_set():
                 return
             self._until = self._clock.monotonic() + LOOK_SECONDS
+            with contextlib.suppress(OSError):
+                # As the agent does: without it no login could be counted, so none is tried.
+                self._site.state.directory.mkdir(parents=True, exist_ok=True)
             scheduler = Scheduler(self._site.site.zone, lambda _: None)  # never started: no survey
             equipment = Equipment(self._site, self._credentials, self._clock, scheduler)
             self.left_out = _left_out(self._site, equipment)

@@ -112,6 +112,7 @@ SENTENCES: Mapping[str, str] = {
     "seen.post": "last tap {at}",
     "seen.not_fitted": "{duty}: not fitted, {reason}",
     "diagnosis.left_out": "it is left out: its secret cannot be used",
+    "diagnosis.still_pressed": "the press was heard, but the button is still pressed",
     "diagnosis.hung": "no answer within {seconds} s",
     "diagnosis.failed": "an error of our own ({kind})",
     "diagnosis.needs_service": "only the running service knows this",

@@ -112,6 +112,7 @@ SENTENCES: Mapping[str, str] = {
     "seen.post": "最近打卡 {at}",
     "seen.not_fitted": "{duty}：未安装，{reason}",
     "diagnosis.left_out": "密码不可用，未能检查",
+    "diagnosis.still_pressed": "已收到按下，但按钮仍未松开",
     "diagnosis.hung": "{seconds} 秒内没有结果",
     "diagnosis.failed": "程序自身出错（{kind}）",
     "diagnosis.needs_service": "只有运行中的服务才知道",

@@ -110,6 +110,7 @@ SENTENCES: Mapping[str, str] = {
     "next.online.login_failed": "correct host and port in [broker] hosts",
     "next.online.cloned": "find the other box and give it its own county and site id",
     "next.diagnosis.left_out": "see the checks of the credentials",
+    "next.diagnosis.still_pressed": "let it go (a latching one with its key), then run campus-agent alarm test end",
     "next.diagnosis.hung": "run it alone (--only), and look at what it asks",
     "next.diagnosis.failed": "send this line to support",
     "next.diagnosis.file": "run campus-agent config check: it names every problem with its line",

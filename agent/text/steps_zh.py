@@ -110,6 +110,7 @@ SENTENCES: Mapping[str, str] = {
     "next.online.login_failed": "请核对 [broker] hosts 的主机和端口",
     "next.online.cloned": "请找到另一台主机并更改其县和学校标识",
     "next.diagnosis.left_out": "请查看密码文件的检查结果",
+    "next.diagnosis.still_pressed": "请松开（自锁按钮用钥匙复位），再运行 campus-agent alarm test end",
     "next.diagnosis.hung": "请用 --only 单独运行，并检查它所查的对象",
     "next.diagnosis.failed": "请把这一行交给技术支持",
     "next.diagnosis.file": "请运行 campus-agent config check：它会列出所有问题及行号",

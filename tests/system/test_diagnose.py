@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -246,7 +247,7 @@ def test_each_fault_is_named_with_its_one_next_step(school: Gatehouse, fault: Fa
             wait_until(seen, 30)
         except AssertionError:
             raise AssertionError(told) from None
-        for lang, expected in (("en", fault.en), ("zh", fault.zh)):
+        for lang, expected in zip(LANGUAGES, (fault.zh, fault.en), strict=True):
             status, found = diagnosed(school, "--only", fault.check, *words, lang=lang)
             (one,) = [one for one in found.values() if one["verdict"] == fault.verdict]
             assert one["cause"]["code"] == fault.cause
@@ -414,3 +415,37 @@ BROKEN: dict[str, Callable[[Gatehouse], contextlib.AbstractContextManager[Sequen
     "broken settings file": broken_file,
     "clone of the client id": cloned,
 }
+
+
+# ---- guided tests
+
+
+def test_a_button_is_pressed_as_asked_and_the_county_hears_of_a_test_alone(
+    school: Gatehouse,
+) -> None:
+    before = len(school.alarms("press"))
+    pressed = threading.Timer(1.0, school.module.press)
+    released = threading.Timer(1.5, school.module.release)
+    for timer in (pressed, released):
+        timer.start()
+    only = ("--only", "alarm.press", "--seconds", "10", "--by", "t-1")
+    status, found = diagnosed(school, "--press-test", *only)
+    assert (status, found["alarm.press:gate"]["verdict"]) == (0, "ok")
+    wait_until(lambda: len(school.alarms("press")) > before)
+    assert {one.body["test"] for one in school.alarms("press")[before:]} == {True}
+    wait_until(lambda: school.newest("test-window/alarm").get("open") is False)
+
+    status, found = diagnosed(school, "--press-test", "--only", "alarm.press", "--seconds", "0.5")
+    assert (status, found["alarm.press:gate"]["cause"]["code"]) == (2, "diagnosis.not_pressed")
+
+
+def test_a_tag_is_held_to_the_readers_as_asked(school: Gatehouse) -> None:
+    reader = school.readers["reader"]
+    tag = bytes.fromhex("04A1B2C3D4E580")
+    shown = threading.Timer(0.8, reader.present, [tag])
+    shown.start()
+    only = ("--only", "reader.tap", "--seconds", "2.5")
+    found = diagnosed(school, "--tap-test", *only)[1]
+    reader.remove(tag)
+    assert found["reader.tap:reader"]["verdict"] == "ok"
+    assert found["reader.tap:spare"]["cause"]["code"] == "diagnosis.not_tapped"
