@@ -12,7 +12,7 @@ MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 CONTAINER_PACKAGES := mmdebstrap systemd-container e2fsprogs
 WHEELS := dist/wheels
 
-BENCHES := alarm cameras footprint nfc modem_lines outbox patrol quality retention
+BENCHES := alarm cameras diagnose footprint nfc modem_lines outbox patrol quality retention
 
 .PHONY: help venv debian test check deep chaos contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 

@@ -26,7 +26,7 @@ from drivers.base import Clock
 from drivers.readings import Reading
 
 # The longest that is waited for a device, and what it needs to say all of itself.
-LOOK_SECONDS = 40.0
+LOOK_SECONDS = 48.0
 SETTLED_SECONDS: Mapping[str, float] = {"recorder": 2.0}
 OTHERS_SETTLED_SECONDS = 0.5
 POLL_SECONDS, REPLY_SECONDS = 2.0, 5.0

@@ -24,7 +24,7 @@ from agent.settings import SiteSettings
 from drivers.base import Clock
 
 # A device that is looked at without the agent: opened, polled twice, given its time to hang.
-DEVICE_SECONDS = 45.0
+DEVICE_SECONDS = 52.0
 # Name, connection, TLS, login by two protocols, round trip and a wait for a clone; every broker.
 BROKER_SECONDS = 40.0
 

@@ -3,25 +3,21 @@
 import contextlib
 import io
 import json
-import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import paho.mqtt.client as mqtt
 import pytest
 from jsonschema import Draft202012Validator
-from paho.mqtt.enums import CallbackAPIVersion
 
 from agent.cli.diagnose import main
-from agent.control.client import call
 from agent.diagnosis.sheet import COLUMNS, columns
 from agent.text import Language
-from tests.integration.county_broker import Authority
+from tests.system.breaking import BROKEN, prepared
 from tests.system.gatehouse import BROKER_PASSWORD, CHANNELS, PASSWORD, READERS, Gatehouse
 from tests.system.leaks import secret_in
 from tests.waiting import wait_until
@@ -47,7 +43,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
-    """One run for all of these; each test leaves the school whole."""
+    """One run for all of these; each fault is gone before the next that could be hidden by it."""
     school = Gatehouse(tmp_path_factory.mktemp("school"))
     try:
         school.start()
@@ -56,23 +52,6 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
         yield school
     finally:
         school.stop()
-
-
-def prepared(school: Gatehouse) -> None:
-    """Have everything measured once, and the button tested, as at a hand-over."""
-    for kind in ("recorder/nvr", "camera/nvr-1", "camera/nvr-2", "camera/nvr-3", "reader/reader"):
-        school.expect(kind, "ok")
-    wait_until(lambda: school.newest("recording/nvr-3").get("word") == "met", 20)
-    wait_until(lambda: school.newest("button/gate").get("position") == "rest")
-    if school.newest("button/gate").get("last_test_at") is None:
-        socket = ["--socket", str(school.directory / "control.sock")]
-        agent = [sys.executable, "-m", "agent", "alarm"]
-        start = [*agent, *socket, "test", "start", "gate", "--by", "t-1"]
-        subprocess.run(start, check=True, capture_output=True, timeout=30)
-        school.press()
-        end = [*agent, *socket, "test", "end"]
-        subprocess.run(end, check=True, capture_output=True, timeout=30)
-    school.expect("button/gate", "ok")
 
 
 Found = dict[str, dict[str, Any]]
@@ -189,10 +168,6 @@ FAULTS = [
     Fault("stalled stream", "camera.stream:nvr-3", "warn", "camera.snapshot_shows",
           "it is the stream that fails, look at the recorder's stream settings first",
           "请先检查录像机的码流设置"),
-    Fault("disk missing", "recorder.disks:nvr", "fail", "recorder.no_disk",
-          "fit a disk, or fasten the one that is there", "请安装硬盘，或插紧已有硬盘"),
-    Fault("expiry too short", "recorder.policy:nvr", "fail", "recording.expiry_short",
-          "raise the expiry", "请调大过期天数"),
     Fault("clock 9 minutes off", "recorder.clock:nvr", "fail", "recorder.clock_off",
           "set it", "请校时"),
     Fault("unplugged alarm adapter", "alarm.module:io", "fail", "alarm.port_lost",
@@ -213,6 +188,11 @@ FAULTS = [
     Fault("broken settings file", "settings.file", "fail", "config.unknown_key_near",
           "run campus-agent config check: it names every problem with its line",
           "请运行 campus-agent config check：它会列出所有问题及行号"),
+    # What a recorder is asked once an hour; after these it is not asked again.
+    Fault("disk missing", "recorder.disks:nvr", "fail", "recorder.no_disk",
+          "fit a disk, or fasten the one that is there", "请安装硬盘，或插紧已有硬盘"),
+    Fault("expiry too short", "recorder.policy:nvr", "fail", "recording.expiry_short",
+          "raise the expiry", "请调大过期天数"),
     Fault("clone of the client id", "broker.alone", "fail", "online.cloned",
           "find the other box and give it its own county and site id",
           "请找到另一台主机并更改其县和学校标识"),
@@ -253,168 +233,6 @@ def test_each_fault_is_named_with_its_one_next_step(school: Gatehouse, fault: Fa
             assert one["cause"]["code"] == fault.cause
             assert one["next_step"] == expected
             assert status == (2 if fault.verdict == "fail" else 1)
-
-
-@contextlib.contextmanager
-def wrong_password(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.nvr.door.password = "changed"
-    yield ()
-    school.nvr.door.password = PASSWORD
-    socket = ["--socket", str(school.directory / "control.sock")]
-    retry = [sys.executable, "-m", "agent", "recorder", *socket, "retry", "nvr"]
-    subprocess.run(retry, check=True, capture_output=True, timeout=30)
-    school.expect("recorder/nvr", "ok")
-    assert school.failed_logins() == 1
-
-
-@contextlib.contextmanager
-def locked(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.nvr.door.lock_now()
-    yield ()
-    # A lock is kept until it is over, and after a restart: it takes a new login file to forget it.
-    assert school.daemon.stop()[0] == 0
-    school.nvr.door._locked_until = 0
-    (school.directory / "state/login-nvr.json").unlink()
-    school.boot = ""
-    school.restart()
-    prepared(school)
-
-
-@contextlib.contextmanager
-def scene(number: int, name: str, school: Gatehouse) -> Iterator[Sequence[str]]:
-    before = school.cameras.channel(number).scene
-    school.cameras.channel(number).set_scene(name)
-    yield ()
-    school.cameras.channel(number).set_scene(before)
-
-
-@contextlib.contextmanager
-def no_stream(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.cameras.channel(3).refuse(404)
-    yield ()
-    school.cameras.channel(3).restore()
-
-
-@contextlib.contextmanager
-def set_up(
-    school: Gatehouse, change: Callable[[], None], back: Callable[[], None]
-) -> Iterator[Any]:
-    """Change what a recorder is asked for once an hour, and when its settings are new."""
-    for turn in (change, back):
-        turn()
-        place = school.daemon.config
-        text = place.read_text(encoding="utf-8")
-        longer = "reply_timeout_seconds = 11" if turn is change else "reply_timeout_seconds = 1"
-        place.write_text(re.sub(r"reply_timeout_seconds = \d+", longer, text), encoding="utf-8")
-        assert call(school.directory / "control.sock", "reload").ok
-        if turn is change:
-            yield ()
-
-
-def disk_missing(school: Gatehouse) -> contextlib.AbstractContextManager[Sequence[str]]:
-    disks = list(school.nvr.disks)
-    return set_up(school, school.nvr.disks.clear, lambda: school.nvr.disks.extend(disks))
-
-
-def expiry_short(school: Gatehouse) -> contextlib.AbstractContextManager[Sequence[str]]:
-    def put(days: int) -> None:
-        school.nvr.expiry_days = days
-
-    return set_up(school, lambda: put(7), lambda: put(0))
-
-
-@contextlib.contextmanager
-def clock_off(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.nvr.clock_offset_seconds = 540
-    yield ()
-    school.nvr.clock_offset_seconds = 0
-    school.expect("recorder/nvr", "ok")
-
-
-@contextlib.contextmanager
-def unplugged(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.module.stop()
-    yield ()
-    school.module.start()
-    school.expect("button/gate", "ok")
-
-
-@contextlib.contextmanager
-def silent_reader(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.readers["reader"].silent = True
-    yield ()
-    school.readers["reader"].silent = False
-    school.expect("reader/reader", "ok")
-
-
-@contextlib.contextmanager
-def camera_password(school: Gatehouse) -> Iterator[Sequence[str]]:
-    channel = school.nvr.channels[1]
-    channel.online, channel.condition = False, "userPwError"
-    yield ()
-    channel.online, channel.condition = True, "connect"
-    school.expect("recorder/nvr", "ok")
-
-
-@contextlib.contextmanager
-def expired(school: Gatehouse) -> Iterator[Sequence[str]]:
-    pki = school.directory / "pki"
-    Authority(pki).issue("school", "school", since_days=30, until_days=-3)
-    tls = (
-        f'[broker.tls]\nca = "{pki}/ca.pem"\ncertificate = "{pki}/school.pem"\n'
-        f'key = {{ file = "{pki}/school.key" }}\n'
-    )
-    place = school.directory / "tls.toml"
-    place.write_text(school.daemon.config.read_text(encoding="utf-8") + tls, encoding="utf-8")
-    yield ("--config", str(place))
-
-
-@contextlib.contextmanager
-def exposed(school: Gatehouse) -> Iterator[Sequence[str]]:
-    school.password_file.chmod(0o644)
-    yield ()
-    school.password_file.chmod(0o600)
-
-
-@contextlib.contextmanager
-def broken_file(school: Gatehouse) -> Iterator[Sequence[str]]:
-    place = school.directory / "broken.toml"
-    text = school.daemon.config.read_text(encoding="utf-8")
-    place.write_text(text.replace("round_seconds", "round_secnds"), encoding="utf-8")
-    yield ("--config", str(place))
-
-
-@contextlib.contextmanager
-def cloned(school: Gatehouse) -> Iterator[Sequence[str]]:
-    other = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="county-school")
-    other.reconnect_delay_set(1, 1)
-    other.connect("127.0.0.1", school.broker.port, 30)
-    other.loop_start()
-    yield ()
-    other.disconnect()
-    other.loop_stop()
-    # The cuts are remembered for minutes; a new start forgets them.
-    school.restart()
-    prepared(school)
-
-
-BROKEN: dict[str, Callable[[Gatehouse], contextlib.AbstractContextManager[Sequence[str]]]] = {
-    "wrong NVR password": wrong_password,
-    "locked account": locked,
-    "covered camera": lambda school: scene(1, "no_signal", school),
-    "black camera": lambda school: scene(2, "black", school),
-    "stalled stream": no_stream,
-    "disk missing": disk_missing,
-    "expiry too short": expiry_short,
-    "clock 9 minutes off": clock_off,
-    "unplugged alarm adapter": unplugged,
-    "silent reader": silent_reader,
-    "wrong camera password inside the NVR": camera_password,
-    "expired certificate": expired,
-    "world-readable password": exposed,
-    "broken settings file": broken_file,
-    "clone of the client id": cloned,
-}
 
 
 # ---- guided tests
