@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.control.client import call
+from agent.control.client import call_within
 from agent.control.protocol import CommandError, Reply
 from agent.findings import Cause
 
 State = Mapping[str, Any]
+# Shorter than any check has, so that an agent that hangs is named as what it is.
+ANSWER_SECONDS = 6.0
 
 
 class Look(Protocol):
@@ -70,7 +72,7 @@ class AgentLook:
 
     def _asked(self, verb: str, **args: str) -> Mapping[str, Any] | None:
         try:
-            reply = call(self._path, verb, **args)
+            reply = call_within(ANSWER_SECONDS, self._path, verb, **args)
         except CommandError:
             return None
         return reply.data if reply.ok else None
@@ -105,7 +107,7 @@ class BlindLook:
 def asked(path: Path) -> AgentLook | Cause:
     """Ask the agent for all it knows; return why it does not say."""
     try:
-        reply = call(path, "status")
+        reply = call_within(ANSWER_SECONDS, path, "status")
     except CommandError as error:
         return Cause(code=error.code, params=dict(error.params))
     if not reply.ok:

@@ -54,7 +54,7 @@ _SYSTEMCTL_SECONDS = 5.0
 
 def host(site: SiteSettings, clock: Clock) -> Iterator[CheckResult]:
     """Measure the machine once and judge it by the site's policy."""
-    settings = HostSettings(id=HOST, state_directory=site.state.directory)
+    settings = HostSettings(id=HOST, state_directory=_there(site.state.directory))
     monitor = HostMonitor(HOST, site.host)
     now = Instant(clock.now(), clock.monotonic())
     driver = HostDriver(settings, clock)
@@ -76,6 +76,11 @@ def host(site: SiteSettings, clock: Clock) -> Iterator[CheckResult]:
         cause = found.get("machine.temperature")
         yield _measured("machine.temperature", celsius, cause, "celsius", "celsius", 1)
     yield _kernel_clock(data["clock"], found.get("clock.ntp"))
+
+
+def _there(directory: Path) -> Path:
+    """Return the directory, or what of its path exists: it is made at the first start."""
+    return next((one for one in (directory, *directory.parents) if one.exists()), directory)
 
 
 def _measured(

@@ -1,6 +1,7 @@
 """Checks of this machine alone: fake trees of files, fake rights, fake words of systemd."""
 
 import os
+import socket
 import sqlite3
 import stat
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from agent.credentials import Credentials
-from agent.diagnosis import county, machine, ports, settings_file
+from agent.diagnosis import county, look, machine, ports, settings_file
 from agent.diagnosis.checks import CheckResult
 from agent.diagnosis.look import BlindLook
+from agent.diagnosis.plan import SharedLook
 from agent.diagnosis.ports import User
 from agent.findings import Cause
 from agent.settings import SiteSettings
@@ -291,6 +293,31 @@ def test_a_machine_without_systemd_says_so(tmp_path: Path) -> None:
 def test_an_agent_that_does_not_answer(silence: str, verdict: str) -> None:
     (found,) = machine.agent(BlindLook(Cause(code=silence)))
     assert (found.verdict, code(found)) == (verdict, silence)
+
+
+def test_an_agent_that_hangs_is_named_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look, "ANSWER_SECONDS", 0.2)
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        assert look.asked(path) == Cause(code="control.no_answer", params={"path": str(path)})
+    # Once it is gone, its socket left behind, its devices are free.
+    shared = SharedLook(path, read(settings(tmp_path)), Credentials(None), SimulatedClock())
+    assert shared.get().silence == Cause(code="control.not_running", params={"path": str(path)})
+    assert not shared.get().running
+
+
+def test_an_agent_that_may_not_be_asked_has_its_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = Cause(code="control.denied", params={"path": "x"})
+    monkeypatch.setattr("agent.diagnosis.plan.asked", lambda _: denied)
+    shared = SharedLook(tmp_path, read(settings(tmp_path)), Credentials(None), SimulatedClock())
+    assert shared.get().running
+    assert shared.get().state("button", "gate") is None
 
 
 # ---- what waits to be sent
