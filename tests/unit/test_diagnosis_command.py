@@ -2,15 +2,20 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent.cli import online
 from agent.cli.diagnose import main
+from agent.control.protocol import CommandError, Reply
+from agent.county.online import Caller
+from agent.county.online import Check as Layer
 from agent.credentials import Credentials
 from agent.diagnosis import own_look, plan
 from agent.diagnosis.checks import AREAS, Check, result
-from agent.findings import Cause
+from agent.findings import Cause, Verdict
 from agent.liveness import Liveness
 from agent.monitors.alarm_memory import AlarmMemory
 from agent.site_file import load_site
@@ -102,6 +107,35 @@ def test_areas_and_beginnings_of_ids(words: list[str], wanted: bool) -> None:
 def test_a_word_that_names_no_area_is_found() -> None:
     assert plan.no_such(["alarm", "camera.picture:x"]) is None
     assert plan.no_such(["alarm", "camrea"]) == "camrea"
+
+
+@pytest.mark.parametrize(
+    ("code", "client_id", "layers"),
+    [
+        ("control.not_running", "county-school", ["clock", "login", "alone"]),
+        ("control.denied", "county-school-check", ["clock", "login"]),
+        ("control.no_answer", "county-school-check", ["clock", "login"]),
+    ],
+)
+def test_an_agent_that_may_not_be_asked_is_not_thrown_out_by_our_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, client_id: str, layers: list[str]
+) -> None:
+    def refused(*_: object) -> Reply:
+        raise CommandError(code)
+
+    def broker(caller: Caller, _: object) -> Iterator[Layer]:
+        assert caller.login.client_id == client_id
+        for layer in ("login", "alone"):
+            cause = Cause(code="online.connect_ok")
+            yield Layer(layer=layer, where="x", verdict=Verdict.OK, cause=cause)
+
+    monkeypatch.setattr(online, "call", refused)
+    monkeypatch.setattr(online, "broker", broker)
+    place = tmp_path / "site.toml"
+    place.write_text(alarm_only(tmp_path, 1), encoding="utf-8")
+    site = load_site(place).site
+    assert site is not None
+    assert [one.layer for one in online.checks(site, {}, SimulatedClock())] == layers
 
 
 # ---- a look without the agent
