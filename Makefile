@@ -12,7 +12,7 @@ MACHINE_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 CONTAINER_PACKAGES := mmdebstrap systemd-container e2fsprogs
 WHEELS := dist/wheels
 
-BENCHES := alarm cameras footprint nfc modem_lines outbox patrol quality retention
+BENCHES := alarm cameras diagnose footprint nfc modem_lines outbox patrol quality retention
 
 PARSERS := tests/unit/test_pn532_frames.py tests/unit/test_em4100_frames.py tests/unit/test_wedge_lines.py \
   tests/unit/test_sun.py tests/unit/test_modbus_frames.py tests/unit/test_surgard_frames.py

@@ -21,7 +21,7 @@ from agent.control.verbs import verbs
 from agent.county.commands import CommandGuard, public_key
 from agent.county.contract import Event, State
 from agent.county.event_data import AgentEventData
-from agent.county.link import Link
+from agent.county.link import Link, counted
 from agent.county.messages import Composer
 from agent.county.publisher import STATUS_SECONDS, Publisher
 from agent.county.site_status import SiteStatus
@@ -239,6 +239,7 @@ class App:
             trusted=self._publisher.trusted,
             detail=self._status.self_test_detail,
             cut_short=self._publisher.cut_short,
+            outbox=counted(self._outboxes),
         )
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ COMMANDS = (
     "reload",
     "inventory",
     "county",
+    "diagnose",
 )
 WRONG = 2
 INTERRUPTED = 130  # as a shell reports SIGINT

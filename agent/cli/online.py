@@ -21,13 +21,15 @@ from drivers.host import kernel_clock_synchronised
 # Where the service takes its credentials from; a technician's shell has no directory of its own.
 SERVICE_CREDENTIALS = Path("/etc/campus-agent/credentials")
 CHECKED_AS = "-check"
+# Of an agent that runs and does not say how it is connected.
+UNSEEN = Link(broker=None, protocol="none", trusted=False, detail="", cut_short=0)
 
 
 def checks(
     site: SiteSettings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> Iterator[Check]:
     """Check every broker of a site, layer by layer, as each answer comes."""
-    credentials = Credentials.from_environ({**_DEFAULTS, **environ})
+    credentials = service_credentials(environ)
     login, problems = broker_login(site, credentials)
     if login is None or site.broker is None:
         for problem in problems:
@@ -48,16 +50,29 @@ def checks(
     )
     yield from ourselves(caller)
     for address in site.broker.addresses:
-        yield from broker(caller, address)
+        for one in broker(caller, address):
+            # Whether it was thrown out, an agent that does not answer cannot tell.
+            if link is not UNSEEN or one.layer != "alone":
+                yield one
+
+
+def service_credentials(environ: Mapping[str, str]) -> Credentials:
+    """Return the secrets as the service has them; root's shell takes them from where they lie."""
+    return Credentials.from_environ({**_DEFAULTS, **environ})
 
 
 def _running_here(site: SiteSettings, environ: Mapping[str, str]) -> Link | None:
-    """Ask the agent that runs on this machine, if one does, for its connection."""
+    """Ask the agent that runs on this machine, if one does, for its connection.
+
+    One that may not be asked, or hangs, is there all the same: our login must not throw it out.
+    """
     try:
         reply = call(socket_path(environ, site.control.socket), "county")
-        return Link.model_validate(reply.data) if reply.ok else None
-    except (CommandError, ValueError):
-        return None
+        return Link.model_validate(reply.data) if reply.ok else UNSEEN
+    except CommandError as error:
+        return None if error.code == "control.not_running" else UNSEEN
+    except ValueError:
+        return UNSEEN
 
 
 _DEFAULTS = {"CREDENTIALS_DIRECTORY": str(SERVICE_CREDENTIALS)} if os.geteuid() == 0 else {}

@@ -12,9 +12,14 @@ CALL_SECONDS = 15.0
 
 def call(path: Path, verb: str, **args: str | float | bool) -> Reply:
     """Send one command and return the answer. Raises CommandError when nobody answers."""
+    return call_within(CALL_SECONDS, path, verb, **args)
+
+
+def call_within(seconds: float, path: Path, verb: str, **args: str | float | bool) -> Reply:
+    """Send one command; nobody answers who has not begun to within so many seconds."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as daemon:
-            daemon.settimeout(CALL_SECONDS)
+            daemon.settimeout(seconds)
             daemon.connect(str(path))
             daemon.sendall(Request(verb=verb, args=args).model_dump_json().encode() + b"\n")
             data = b""

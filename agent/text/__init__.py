@@ -9,6 +9,8 @@ from agent.text import (
     bundle_zh,
     causes_en,
     causes_zh,
+    diagnosis_en,
+    diagnosis_zh,
     en,
     handover_en,
     handover_zh,
@@ -22,6 +24,8 @@ from agent.text import (
     patrol_zh,
     status_en,
     status_zh,
+    steps_en,
+    steps_zh,
     zh,
 )
 
@@ -32,23 +36,27 @@ SENTENCES: dict[str, Mapping[str, str]] = {
         **zh.SENTENCES,
         **bundle_zh.SENTENCES,
         **causes_zh.SENTENCES,
+        **diagnosis_zh.SENTENCES,
         **handover_zh.SENTENCES,
         **init_zh.SENTENCES,
         **online_zh.SENTENCES,
         **panel_zh.SENTENCES,
         **patrol_zh.SENTENCES,
         **status_zh.SENTENCES,
+        **steps_zh.SENTENCES,
     },
     "en": {
         **en.SENTENCES,
         **bundle_en.SENTENCES,
         **causes_en.SENTENCES,
+        **diagnosis_en.SENTENCES,
         **handover_en.SENTENCES,
         **init_en.SENTENCES,
         **online_en.SENTENCES,
         **panel_en.SENTENCES,
         **patrol_en.SENTENCES,
         **status_en.SENTENCES,
+        **steps_en.SENTENCES,
     },
 }
 _ASIDE = {"zh": "（{}）", "en": " ({})"}
@@ -86,6 +94,11 @@ def sentence(lang: Language, code: str, /, **params: object) -> str:
     if template is None:
         shown = ", ".join(f"{name}={value}" for name, value in params.items() if value != "")
         return f"{code} ({shown})" if shown else code
+    return filled(lang, template, params)
+
+
+def filled(lang: Language, template: str, params: Mapping[str, object]) -> str:
+    """Return a template of the catalogue, or a part of one, with its parameters said."""
     told = {name: said(lang, name, value) for name, value in params.items()}
     if told.get("detail"):
         told["detail"] = _ASIDE[lang].format(told["detail"])

@@ -1,0 +1,1 @@
+"""`campus-agent diagnose`: every part of a site checked once, with the next step where it fails."""
