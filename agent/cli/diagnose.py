@@ -39,6 +39,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--only", default="", help="areas or beginnings of ids, with commas")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the hand-over report, for A4")
     parser.add_argument("--lang", default=None)
     parser.add_argument("--socket", type=Path, default=None)
     parser.add_argument("--watch", type=_seconds, metavar="SECONDS", help="again, that often")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import structlog
 
+from agent.cli.diagnose_report import write_report
 from agent.cli.main import WRONG
 from agent.cli.online import checks, service_credentials
 from agent.clock import SystemClock
@@ -33,6 +34,7 @@ class Diagnosis:
         self._words = [word for word in options.only.split(",") if word]
         self._credentials = service_credentials(os.environ)
         self._found: list[CheckResult] = []
+        self._site: SiteSettings | None = None
 
     def run(self) -> int:
         """Return the exit status."""
@@ -46,12 +48,25 @@ class Diagnosis:
         with _unlogged():
             self._check_all()
         self._end(time.monotonic() - began)
-        return max((STATUS[one.verdict] for one in self._found), default=0)
+        status = max((STATUS[one.verdict] for one in self._found), default=0)
+        return status if self._reported() else WRONG
+
+    def _reported(self) -> bool:
+        """Write the report that was asked for; tell whether it is there."""
+        place, site = self._options.html, self._site
+        if place is None or site is None:
+            return place is None
+        asked = socket_path(os.environ, self._options.socket or site.control.socket)
+        mask = self._credentials.redactor
+        done, said = write_report(place, site, self._found, asked, self._lang, mask)
+        aside = self._options.json or not done
+        print(printable(said), file=sys.stderr if aside else sys.stdout)
+        return done
 
     def _check_all(self) -> None:
         options = self._options
         self._take(run(plan.wanted(self._words, [plan.of_file(options.config)])))
-        site = load_site(options.config, lenient=True).site
+        site = self._site = load_site(options.config, lenient=True).site
         if site is not None:
             self._check(site)
 

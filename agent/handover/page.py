@@ -19,6 +19,7 @@ h1 { font-size: 15pt; margin: 0; } h2 { font-size: 11.5pt; margin: 5mm 0 1.5mm; 
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: .5pt solid #d0d7de; padding: .8mm 1.5mm; text-align: left;
   vertical-align: top; }
+td:first-child, th:first-child { white-space: nowrap; }
 tr, .keep { break-inside: avoid; } .page { break-before: page; }
 td.ok { color: #1a7f37; } td.fail { color: #cf222e; font-weight: bold; }
 td.warn, td.unknown { color: #9a6700; font-weight: bold; } td.skip { color: #57606a; }
