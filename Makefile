@@ -14,7 +14,10 @@ WHEELS := dist/wheels
 
 BENCHES := alarm cameras diagnose footprint nfc modem_lines outbox patrol quality retention
 
-.PHONY: help venv debian test check deep chaos contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
+PARSERS := tests/unit/test_pn532_frames.py tests/unit/test_em4100_frames.py tests/unit/test_wedge_lines.py \
+  tests/unit/test_sun.py tests/unit/test_modbus_frames.py tests/unit/test_surgard_frames.py
+
+.PHONY: help venv debian test check static tests deep chaos contract contract-parser wheels system system-usb demo bench $(BENCHES:%=bench-%) lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,15 +33,21 @@ venv: .venv/.installed ## the locked Python environment in .venv
 debian: ## the independent programs that check us, from Debian
 	@sh tests/install-strangers.sh $(DEBIAN_PACKAGES)
 
-test: debian venv ## install what the gate needs, then run it
+test: ## install what the gate needs, then run it
+	@$(MAKE) --no-print-directory -j2 debian venv
 	@echo "install: $$(( $$(date +%s) - $${STARTED:-$$(date +%s)} )) s"
 	@$(MAKE) --no-print-directory check
 
-check: venv ## the one gate: ruff, mypy, import contracts, tests (three at a time: most of them wait)
+check: venv ## the one gate: ruff, mypy, import contracts, tests
+	@$(MAKE) --no-print-directory -j2 static tests
+
+static: venv ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+tests: venv ## the gate's tests, three at a time: most of them wait
 	$(PY) -m pytest -m "not deep" -n 3 --dist worksteal
 
 deep: venv ## the long forms of the tests
@@ -48,6 +57,7 @@ deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(PAGE_PACKAGES)
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 -m deep
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 3600 tests/unit
+	HYPOTHESIS_PROFILE=bytes $(PY) -m pytest --timeout 3600 $(PARSERS)
 	@sh tests/install-strangers.sh $(MACHINE_PACKAGES)
 	$(PY) -m tests.machine.power_cut
 

@@ -145,6 +145,27 @@ class AlarmLane:
         """End the test window. Raises AlarmRefusedError."""
         self._deliver(self._monitor.incidents.end_window(self._now(), by=by, reason="ended"))
 
+    @property
+    def buttons(self) -> Sequence[str]:
+        """Return the site's buttons."""
+        return list(self._monitor.incidents.buttons)
+
+    @property
+    def open_incidents(self) -> Sequence[str]:
+        """Return the buttons whose incident is open."""
+        buttons = self._monitor.incidents.buttons
+        return [name for name, memory in buttons.items() if memory.incident is not None]
+
+    def contact_position(self, contact: str) -> str | None:
+        """Return how a contact that is no button stands now; None: there is none of that name."""
+        return self._monitor.contact_position(contact)
+
+    def answer_guard(self, *, accepted: bool) -> None:
+        """Show a guard for a moment what came of a card at a reader."""
+        at = self._clock.monotonic()
+        self._guard.answer(at, accepted=accepted)
+        self._guard.tick(self._monitor.incidents.buttons, at)
+
     def acknowledge(self, ack: AckData, *, by: str) -> str:
         """Note the county's acknowledgement; return the code of the answer."""
         open_now = self._monitor.memory.buttons

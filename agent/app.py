@@ -12,6 +12,7 @@ import structlog
 
 from agent.alarm_lane import AlarmLane
 from agent.broker_login import NOBODY, broker_login
+from agent.card_desk import CardDesk
 from agent.clock import clock_quality
 from agent.command_desk import CommandDesk
 from agent.control.protocol import CommandError
@@ -29,8 +30,8 @@ from agent.credentials import Credentials
 from agent.duties import duty_states
 from agent.equipment import Equipment
 from agent.findings import Cause, Verdict
-from agent.guard import Guard, Signs
-from agent.guard_post import GuardPost
+from agent.guard import Guard
+from agent.guard_post import GuardPost, signs_of
 from agent.inventory import inventory, not_fitted
 from agent.liveness import Liveness
 from agent.loop import Loop
@@ -156,10 +157,11 @@ class App:
             self._equipment.unsaved,
             self._published(told.get(FACT, "")),
             self._equipment.inspected,
+            lambda: self._equipment.confirming,
         )
         self._stop_order.append(self._watch.keep_inspections)
         self._watch.announce(self._started())
-        signs = Guard(_signs(self._site))
+        signs = Guard(signs_of(self._site))
         guard = GuardPost(signs, self._equipment.outputs, self._publisher)
         alarm = self._alarm = AlarmLane(
             AlarmMonitor(self._site.alarm_equipment, memory),
@@ -174,6 +176,8 @@ class App:
         self._publisher.start()
         self._stop_order.append(self._publisher.stop)
         alarm_loop = self._loop("alarm", alarm.handle, alarm.tick, ALARM_TICK_SECONDS)
+        streams = {"alarm": self._alarm_store.outbox, "event": self._events}
+        self._cards = CardDesk(self._site, alarm, alarm_loop, self._watch.announce, self._clock)
         self._desk = CommandDesk(
             self._command_guard(self._site),
             self._composer.topics,
@@ -181,7 +185,7 @@ class App:
             alarm_loop,
             self._publisher,
             self._watch.announce,
-            {"alarm": self._alarm_store.outbox, "event": self._events},
+            streams,
             self._say_all_again,
             lambda: self._report.diagnosis(self._board.newest()),
             self._clock,
@@ -189,7 +193,8 @@ class App:
         self._publisher.on_command = self._desk.receive
         own = (self._board, self.reload, self._link, lambda: self._equipment.recorders)
         of_cameras = (self._equipment.learning.accept, self._equipment.thumbnails.of)
-        understood = verbs(alarm, alarm_loop, *own, *of_cameras, self._events.database)
+        known = (lambda: self._site.site, streams)
+        understood = verbs(alarm, alarm_loop, *own, *of_cameras, *known)
         self._control = ControlServer(self._control_path, understood)
         self._control.start()
         if self._control.problem is not None:
@@ -208,7 +213,7 @@ class App:
         self._stop_order.append(self._supervision.stop)
 
         self._equipment.start("alarm", alarm_loop.post)
-        self._equipment.start("watch", watch_loop.post)
+        self._equipment.start("watch", self._cards.passing(watch_loop.post))
         self._stop_order.append(self._equipment.stop)
         self._scheduler.start()
         self._stop_order.append(self._scheduler.stop)
@@ -290,7 +295,7 @@ class App:
                 site.alarm_equipment,
                 self._equipment.confirming,
                 self._equipment.outputs,
-                _signs(site),
+                signs_of(site),
             ),
         )
         self._equipment.start("alarm", self._alarm_loop.post)
@@ -298,7 +303,8 @@ class App:
         self._equipment.take(prepared, "watch")
         self._restore(told)
         self._asked(self._watch_loop, lambda: self._watch.change(self._equipment.monitors))
-        self._equipment.start("watch", self._watch_loop.post)
+        self._cards.change(site)
+        self._equipment.start("watch", self._cards.passing(self._watch_loop.post))
         self._desk.change(self._command_guard(site))
         login, login_problems = broker_login(site, self._credentials)
         self._problems[:] = [*self._equipment.problems, *login_problems]
@@ -390,8 +396,3 @@ class App:
 def _all(*calls: Callable[[], None]) -> None:
     for call in calls:
         call()
-
-
-def _signs(site: SiteSettings) -> Signs:
-    outputs = tuple(one for module in site.alarm_module for one in module.guard_outputs)
-    return Signs(site.guard, outputs, bool(site.county_key))

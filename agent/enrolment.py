@@ -38,7 +38,7 @@ def enrol(path: Path, section: Section, entry: str, tag: str, name: str) -> bool
         entries.append(_entry(entry, tag, name))
     else:
         known["tag"] = tag
-    _replace(path, tomlkit.dumps(document))
+    replace_site(path, tomlkit.dumps(document))
     return known is not None
 
 
@@ -51,8 +51,11 @@ def _entry(entry: str, tag: str, name: str) -> Table:
     return made
 
 
-def _replace(path: Path, text: str) -> None:
-    """Replace the file in one step, if it is good; its owner and rights stay."""
+def replace_site(path: Path, text: str) -> None:
+    """Replace the file in one step, if it is good; its owner and rights stay.
+
+    A new one may be read by everybody: it holds no secret. Raises OSError, EnrolmentError.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     fresh = Path(name)
     with contextlib.ExitStack() as unfinished:
@@ -64,8 +67,8 @@ def _replace(path: Path, text: str) -> None:
         checked = load_site(fresh)
         if checked.problems:
             raise EnrolmentError(tuple(checked.problems))
-        before = path.stat()
-        fresh.chmod(before.st_mode & 0o777)
-        if os.geteuid() == 0:
+        before = path.stat() if path.exists() else None
+        fresh.chmod(0o644 if before is None else before.st_mode & 0o777)
+        if before is not None and os.geteuid() == 0:
             os.chown(fresh, before.st_uid, before.st_gid)
         fresh.replace(path)

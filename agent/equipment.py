@@ -21,13 +21,14 @@ from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.police_link import PoliceLinkMonitor
 from agent.monitors.readers import WatchedTime
 from agent.monitors.retention import RetentionMonitor
-from agent.parts import HOST, LoopName, Made, Plan, device_plans, reader_plan
+from agent.parts import HOST, LoopName, Made, Plan, device_plans, reader_plan, wand_plan
 from agent.picture_learning import PictureLearning
 from agent.policy import PicturePolicy
 from agent.recorders import RecorderPart
 from agent.scheduler import Scheduler
 from agent.settings import SiteSettings
 from agent.store.sun_counters import FileCounters
+from agent.store.wand_memory import FileWandMemory
 from agent.thumbnails import Thumbnails
 from drivers.any_reading import AnyReading
 from drivers.base import Clock, Confirming, OutputDriver
@@ -137,7 +138,7 @@ class Equipment:
     @property
     def confirming(self) -> Mapping[str, Confirming]:
         """Return the drivers that wait to hear that what they handed over is on disk, by device."""
-        made = [one.made for one in self._parts.values()]
+        made = [one.made for one in list(self._parts.values())]
         return {device: driver for one in made for device, driver in one.confirming.items()}
 
     @property
@@ -234,6 +235,10 @@ class Equipment:
     def _plans(self, site: SiteSettings, problems: list[str]) -> Iterator[Plan]:
         yield from device_plans(site, self._clock)
         for reader in site.nfc_reader:
+            if reader.driver == "wand":
+                kept = FileWandMemory(site.state.directory / f"wand-{reader.id}.json")
+                yield wand_plan(reader, site.site.zone, kept, self._clock)
+                continue
             try:
                 given = reader.sun_keys
                 keys = self._credentials.sun_keys(given) if given is not None else None
@@ -307,6 +312,7 @@ class Equipment:
     def _made_monitors(self, site: SiteSettings) -> Mapping[str, _Judge]:
         zone = site.site.zone
         readers = [reader.id for reader in site.nfc_reader]
+        docks = {one.id: one.upload_hours for one in site.nfc_reader if one.driver == "wand"}
         recorders = {one.id: one.polled_every_seconds for one in site.recorder}
         channels = [each for recorder in site.recorder for each in retention_channels(recorder)]
         links = {one.id: one.police_link for one in site.recorder if one.police_link is not None}
@@ -320,8 +326,9 @@ class Equipment:
             "host": (site.host, lambda _: HostMonitor(HOST, site.host)),
             "patrol": (
                 (
-                    (readers, site.checkpoint, site.guard_card),
-                    (site.post, site.patrol, site.calendar),
+                    (readers, docks, site.checkpoint, site.guard_card),
+                    (site.post, site.patrol, site.calendar, site.round),
+                    site.guard_at_reader.opens_tour,
                 ),
                 lambda _: PatrolMonitor(
                     readers,
@@ -331,6 +338,9 @@ class Equipment:
                     site.guard_card,
                     site.post,
                     site.calendar,
+                    site.round,
+                    opens_by_card=site.guard_at_reader.opens_tour,
+                    upload_hours=docks,
                 ),
             ),
             "retention": (

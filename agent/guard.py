@@ -11,6 +11,11 @@ Stage = Literal["off", "pressed", "recorded", "sent", "acknowledged", "telephone
 # The one that asks most of the guard first: it is what a lamp for several buttons shows.
 URGENT: tuple[Stage, ...] = ("telephone", "pressed", "recorded", "sent", "acknowledged", "off")
 
+# What came of a card at a reader is shown for so long, whatever lamp and buzzer show otherwise.
+ANSWER_SECONDS = 2.0
+ACCEPTED: Pattern = "on"
+REFUSED: Pattern = "fast"
+
 # Twice the alarm loop's tick at least, or a flash may fall between two.
 SLOW_SECONDS = 2.0
 FAST_SECONDS = 0.5
@@ -51,6 +56,7 @@ class Guard:
     def __init__(self, signs: Signs) -> None:
         self._alarms: dict[str, _Alarm] = {}
         self._acknowledged: set[str] = set()
+        self._answer: tuple[Pattern, float] | None = None
         self.signs = signs
 
     def pressed(self, button: str, incident: int, row: str, at: float, *, recorded: bool) -> None:
@@ -80,6 +86,10 @@ class Guard:
         for alarm in self._alarms.values():
             alarm.sent = alarm.sent or alarm.row == row
 
+    def answer(self, at: float, *, accepted: bool) -> None:
+        """Note what came of a guard's card at a reader."""
+        self._answer = (ACCEPTED if accepted else REFUSED, at + ANSWER_SECONDS)
+
     def stages(self, buttons: Mapping[str, ButtonMemory], at: float) -> Mapping[str, Stage]:
         """Return the stage of every button; what is remembered of it says what is open."""
         stages: dict[str, Stage] = {}
@@ -107,10 +117,14 @@ class Guard:
     ) -> Mapping[tuple[str, int], bool]:
         """Return for every output, by module and number, whether it is on at this moment."""
         worst = min(stages.values(), key=URGENT.index, default="off")
+        if self._answer is not None and at >= self._answer[1]:
+            self._answer = None
         lit: dict[tuple[str, int], bool] = {}
         for output in self.signs.outputs:
             if output.shows == "county_link":
                 pattern: Pattern = "on" if linked else "slow"
+            elif self._answer is not None:
+                pattern = self._answer[0]
             else:
                 policy = self.signs.policy
                 patterns = policy.lamp if output.shows == "alarm" else policy.buzzer

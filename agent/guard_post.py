@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from agent.county.publisher import Publisher
 from agent.guard import Guard, Signs, Stage
 from agent.monitors.alarm_memory import ButtonMemory
+from agent.settings import SiteSettings
 from agent.store.outbox import Row
 from drivers.base import OutputDriver
 
@@ -49,6 +50,10 @@ class GuardPost:
         """Note that a broker which gives back what it takes has an alarm event."""
         self._sent.append(row)
 
+    def answer(self, at: float, *, accepted: bool) -> None:
+        """Tell what came of a guard's card."""
+        self._guard.answer(at, accepted=accepted)
+
     def tick(self, buttons: Mapping[str, ButtonMemory], at: float) -> None:
         """Work out how far every alarm has got, and set lamps and buzzers that change."""
         while self._recorded:
@@ -61,3 +66,9 @@ class GuardPost:
             if self._lit.get((module, output)) is not on and module in self._outputs:
                 self._outputs[module].set_output(output, on=on)
         self._lit = dict(lit)
+
+
+def signs_of(site: SiteSettings) -> Signs:
+    """Return what a site has to tell the guard with."""
+    outputs = tuple(one for module in site.alarm_module for one in module.guard_outputs)
+    return Signs(site.guard, outputs, bool(site.county_key))

@@ -13,24 +13,28 @@ def inventory(site: SiteSettings) -> dict[str, object]:
         "name": site.site.name,
         "timezone": site.site.timezone,
         "settings_hash": hashlib.sha256(site.model_dump_json().encode()).hexdigest()[:16],
-        "objects": {
-            "button": {button.id: button.name for button in site.panic_buttons},
-            "contact": {
-                contact.id: contact.name
-                for module in site.alarm_module
-                for contact in module.contact
-            },
-            "output": {
-                output.id: output.name for module in site.alarm_module for output in module.output
-            },
-            "reader": {reader.id: reader.name for reader in site.nfc_reader},
-            "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},
-            "post": {post.id: post.name for post in site.post},
-            "guard": {card.id: card.name for card in site.guard_card},
-            "recorder": {recorder.id: recorder.name for recorder in site.recorder},
-            "camera": {camera.id: camera.name for camera in cameras(site)},
-        },
+        "objects": named_objects(site),
         "not_fitted": not_fitted(site),
+    }
+
+
+def named_objects(site: SiteSettings) -> dict[str, dict[str, str]]:
+    """Return the name of every object of a site, by kind and id."""
+    return {
+        "button": {button.id: button.name for button in site.panic_buttons},
+        "contact": {
+            contact.id: contact.name for module in site.alarm_module for contact in module.contact
+        },
+        "output": {
+            output.id: output.name for module in site.alarm_module for output in module.output
+        },
+        "reader": {reader.id: reader.name for reader in site.nfc_reader},
+        "checkpoint": {checkpoint.id: checkpoint.name for checkpoint in site.checkpoint},
+        "post": {post.id: post.name for post in site.post},
+        "round": {one.id: one.name for one in site.round},
+        "guard": {card.id: card.name for card in site.guard_card},
+        "recorder": {recorder.id: recorder.name for recorder in site.recorder},
+        "camera": {camera.id: camera.name for camera in cameras(site)},
     }
 
 

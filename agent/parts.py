@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
 
 from agent.devices import DeviceThread, Post
 from agent.settings import NfcReader, SiteSettings
@@ -16,12 +17,16 @@ from drivers.host import HostDriver, HostSettings
 from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.nfc.sun import Counters, SunCheck, SunKeys
+from drivers.nfc.wand import WandDriver
+from drivers.nfc.wand_clock import WandStore
 from drivers.nfc.wedge import WedgeDriver
 
 HOST = "host"
 LOOP_SECONDS = 1.0
 RECEIVER_SECONDS = 0.5
 READER_DEADLINE_SECONDS = 3.0
+# A directory need not be looked at more often than this.
+WAND_POLL_SECONDS = 1.0
 HOST_DEADLINE_SECONDS = 5.0
 
 
@@ -97,6 +102,12 @@ def reader_plan(reader: NfcReader, keys: SunKeys | None, counters: Counters, clo
     return Plan(f"reader {reader.id}", (reader, keys), "watch", make)
 
 
+def wand_plan(reader: NfcReader, zone: ZoneInfo, store: WandStore, clock: Clock) -> Plan:
+    """Plan the place where patrol wands are docked; times in their files are of `zone`."""
+    make = partial(_wand, reader, zone, store, clock)
+    return Plan(f"reader {reader.id}", (reader, zone.key), "watch", make)
+
+
 def _bus(modules: Sequence[AlarmModule], clock: Clock) -> Made:
     bus = ModbusBus(modules, clock)
     settings = [module.settings for module in bus.modules]
@@ -139,6 +150,17 @@ def _reader(reader: NfcReader, keys: SunKeys | None, counters: Counters, clock: 
             deadline_seconds=READER_DEADLINE_SECONDS,
         )
     )
+
+
+def _wand(reader: NfcReader, zone: ZoneInfo, store: WandStore, clock: Clock) -> Made:
+    driver = WandDriver(reader, clock, zone, store)
+    thread = DeviceThread(
+        driver,
+        clock,
+        poll_seconds=max(reader.poll_seconds, WAND_POLL_SECONDS),
+        deadline_seconds=READER_DEADLINE_SECONDS,
+    )
+    return Made(thread, confirming={reader.id: driver})
 
 
 def _host(machine: HostSettings, clock: Clock) -> Made:

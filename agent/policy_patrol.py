@@ -85,13 +85,49 @@ class PatrolPolicy(DeviceSettings):
 
 
 class GuardCard(DeviceSettings):
-    """A card that says who walks; it opens no tour by itself."""
+    """A card that says who walks; what else it may do is in [guard_at_reader]."""
 
     id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
     name: str
     tag: str = Field(
         pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
     )
+
+
+Way = Literal["key", "two_cards", "off"]
+
+
+class GuardAtReader(DeviceSettings):
+    """[guard_at_reader]: what a guard may do with a card at a reader, besides saying who walks."""
+
+    reset: Way = Field(
+        default="off",
+        description="how an open alarm incident is closed: a card while the key switch is on, or "
+        "the cards of two guards",
+    )
+    test_window: Way = Field(
+        default="off",
+        description="how a test of all buttons is begun; while an incident is open it is that "
+        "which is closed, where `reset` says how",
+    )
+    within_seconds: float = Field(
+        default=10, gt=0, le=60, description="from the first of two cards to the second"
+    )
+    key_contact: str | None = Field(
+        default=None, description="id of the [[alarm_module.contact]] that is the key switch"
+    )
+    test_minutes: float = Field(default=10, gt=0, le=15)
+    opens_tour: bool = Field(
+        default=False,
+        description="a tour begins with its guard's card, up to `guard_minutes` before its first "
+        "checkpoint",
+    )
+
+    def way(self, *, incident_open: bool) -> tuple[Literal["reset", "test"], Way]:
+        """Return what cards ask for now, and how; without an incident only a test is left."""
+        if self.test_window == "off" or (incident_open and self.reset != "off"):
+            return "reset", self.reset
+        return "test", self.test_window
 
 
 class Post(DeviceSettings):
@@ -109,6 +145,15 @@ class Post(DeviceSettings):
     school_days_only: bool = False
 
 
+class Round(DeviceSettings):
+    """Points to be visited once in every period of the calendar, such as fire extinguishers."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    name: str
+    every: Literal["week", "month", "quarter", "year"] = "month"
+    remind_days: int = Field(default=7, ge=0, le=90, description="before a period's last day ends")
+
+
 class Checkpoint(DeviceSettings):
     """A point on the patrol and the tag that marks it; a tour must visit every mandatory one."""
 
@@ -118,6 +163,14 @@ class Checkpoint(DeviceSettings):
         pattern=r"^[a-z0-9]+:[0-9A-F]+$", description="tech:UIDHEX, as a reader reads it"
     )
     mandatory: bool = True
+    round: str | None = Field(
+        default=None, description="the [[round]] it belongs to; it is then no part of tours"
+    )
     require: Literal["uid", "sun"] = Field(
         default="uid", description="`sun`: only a tag that proves that it is no copy is a visit"
     )
+
+    @property
+    def of_tours(self) -> bool:
+        """Tell whether a tour must visit it."""
+        return self.mandatory and self.round is None

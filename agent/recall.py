@@ -9,14 +9,15 @@ from typing import TypeVar
 
 import structlog
 
+from agent.monitors.duty_calendar import COUNTED_BACK_DAYS
 from agent.store import journal
 from agent.store.database import Database
 from drivers.any_reading import AnyReading
 from drivers.base import Clock
 
 RECALL_SECONDS = 3.0
-# Enough for the tours of yesterday and today.
-REACH = timedelta(days=3)
+# Enough for the tours of all days that may still change, and the day before them.
+REACH = timedelta(days=COUNTED_BACK_DAYS + 3)
 
 T = TypeVar("T")
 

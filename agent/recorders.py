@@ -109,12 +109,13 @@ class RecorderPart:
         return self._recorder.id
 
     def shown(self) -> Mapping[str, object]:
-        """Return how its login stands and what was learnt of its firmware, for people."""
+        """Return how its login stands, what was learnt of its firmware and its own channel list."""
         until, sheet = self._gate.held_until, self._quirks.load()
         return {
             "login": self._gate.credential.value,
             "held_until": "" if until is None else f"{until.astimezone(self._zone):%H:%M:%S}",
             "learnt": {} if sheet is None else sheet.model_dump(),
+            "channels": {str(number): name for number, name in self._driver.listed.items()},
         }
 
     def retry_login(self, who: str) -> None:

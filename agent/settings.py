@@ -16,7 +16,15 @@ from agent.policy import (
     PicturePolicy,
     RetentionPolicy,
 )
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardAtReader,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from agent.settings_alarm import AlarmLoop, AlarmModule, Receiver
 from agent.settings_types import (
     BROKER_PORT,
@@ -76,6 +84,12 @@ class StateSettings(DeviceSettings):
         ge=16 << 10,
         description="what alarms and what all other events may take on disk, each; alarms are kept",
     )
+
+
+class PanelSettings(DeviceSettings):
+    """[panel]: the page for the gatehouse's screen, on 127.0.0.1 alone (`campus-agent panel`)."""
+
+    port: int = Field(default=8088, ge=1024, le=65_535)
 
 
 class ControlSettings(DeviceSettings):
@@ -164,12 +178,27 @@ class SiteGuardCard(GuardCard):
     tag: Tag
 
 
+class SiteGuardAtReader(GuardAtReader):
+    """[guard_at_reader]: what a guard may do with a card at a reader, besides saying who walks."""
+
+    key_contact: Id | None = Field(
+        default=None, description="id of the [[alarm_module.contact]] that is the key switch"
+    )
+
+
 class SitePost(Post):
     """[[post]]."""
 
     id: Id
     name: Text
     tag: Tag
+
+
+class SiteRound(Round):
+    """[[round]]."""
+
+    id: Id
+    name: Text
 
 
 class ExpectedStream(DeviceSettings):
@@ -268,9 +297,12 @@ class SiteSettings(DeviceSettings):
     nfc_reader: tuple[NfcReader, ...] = ()
     checkpoint: tuple[SiteCheckpoint, ...] = ()
     guard_card: tuple[SiteGuardCard, ...] = ()
+    guard_at_reader: SiteGuardAtReader = SiteGuardAtReader()
     post: tuple[SitePost, ...] = ()
+    round: tuple[SiteRound, ...] = ()
     patrol: PatrolPolicy = PatrolPolicy()
     calendar: CalendarPolicy = CalendarPolicy()
+    panel: PanelSettings = PanelSettings()
     recorder: tuple[Recorder, ...] = ()
     retention: RetentionPolicy = RetentionPolicy()
     cameras: CameraSettings = CameraSettings()
@@ -324,5 +356,5 @@ class SiteSettings(DeviceSettings):
             *(module.port for module in self.alarm_module),
             *(loop.port for loop in self.alarm_loop),
             *(receiver.port for receiver in self.alarm_receiver),
-            *(reader.port for reader in self.nfc_reader),
+            *(reader.port for reader in self.nfc_reader if reader.driver != "wand"),
         )

@@ -20,7 +20,7 @@ _SERVED_BY: dict[Duty, tuple[str, ...]] = {
 DEVICES = frozenset(
     {
         *("alarm_module", "alarm_loop", "alarm_receiver"),
-        *("nfc_reader", "checkpoint", "guard_card", "post", "recorder"),
+        *("nfc_reader", "checkpoint", "guard_card", "post", "round", "recorder"),
     }
 )
 
@@ -47,7 +47,7 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
         missing = "certificate" if tls.certificate is None else "key"
         path: KeyPath = ("broker", "tls")
         yield Problem(code="config.tls_pair", params={"missing": missing}, path=path)
-    yield from _unique("config.id_twice", _ids(site))
+    yield from _unique("config.id_twice", ids(site))
     yield from _unique("config.port_twice", _ports(site))
     yield from _buses(site)
     yield from _empty(site)
@@ -72,11 +72,14 @@ def cross_checks(site: SiteSettings, present: Collection[str]) -> Iterator[Probl
     yield from _unique("config.tag_twice", _tags(site))
     yield from _patrol(present)
     yield from _times(site)
+    yield from _rounds(site)
     yield from _sun(site)
+    yield from _guard_at_reader(site)
     yield from _duties(site, present)
 
 
-def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+def ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
+    """Yield every id of the file, twice, and where it stands."""
     for index, module in enumerate(site.alarm_module):
         yield module.id, module.id, ("alarm_module", index, "id")
         for number, button in enumerate(module.button):
@@ -96,6 +99,7 @@ def _ids(site: SiteSettings) -> Iterator[tuple[str, str, KeyPath]]:
         "checkpoint": [checkpoint.id for checkpoint in site.checkpoint],
         "guard_card": [card.id for card in site.guard_card],
         "post": [post.id for post in site.post],
+        "round": [one.id for one in site.round],
     }
     for section, ids in of_patrol.items():
         yield from ((one, one, (section, index, "id")) for index, one in enumerate(ids))
@@ -202,9 +206,10 @@ def _inputs(site: SiteSettings) -> Iterator[Problem]:
 
 
 def _patrol(present: Collection[str]) -> Iterator[Problem]:
+    """A reader may be there before its checkpoints: it takes a reader to enrol their tags."""
     begun = [key for key in _SERVED_BY["patrol"] if key in present]
     for needed in ("nfc_reader", "checkpoint"):
-        if begun and needed not in present:
+        if begun not in ([], ["nfc_reader"]) and needed not in present:
             params = {"key": needed}
             yield Problem(code="config.patrol_lacks", params=params, path=(begun[0],))
 
@@ -233,6 +238,50 @@ def _sun(site: SiteSettings) -> Iterator[Problem]:
         if checkpoint.require == "sun" and not asking:
             path = ("checkpoint", index, "require")
             yield Problem(code="config.sun_unread", path=path, device=checkpoint.id)
+
+
+def _rounds(site: SiteSettings) -> Iterator[Problem]:
+    rounds = {one.id for one in site.round}
+    for index, point in enumerate(site.checkpoint):
+        if point.round is not None and point.round not in rounds:
+            path: KeyPath = ("checkpoint", index, "round")
+            params = {"round": point.round}
+            yield Problem(code="config.no_such_round", params=params, path=path, device=point.id)
+    named = {point.round for point in site.checkpoint}
+    for index, one in enumerate(site.round):
+        if one.id not in named:
+            yield Problem(code="config.round_empty", path=("round", index, "id"), device=one.id)
+
+
+def _guard_at_reader(site: SiteSettings) -> Iterator[Problem]:
+    """What cards may do must be possible, and no copy nor cut wire may be enough for it."""
+    policy = site.guard_at_reader
+    ways = {"reset": policy.reset, "test_window": policy.test_window}
+    wanted = {key: 2 if way == "two_cards" else 1 for key, way in ways.items() if way != "off"}
+    wanted |= {"opens_tour": 1} if policy.opens_tour else {}
+    for key, needed in wanted.items():
+        if len(site.guard_card) < needed:
+            params: dict[str, str | int | float] = {"key": key, "needed": needed}
+            params["cards"] = len(site.guard_card)
+            yield Problem(code="config.few_cards", params=params, path=("guard_at_reader", key))
+    asking = any(one.sun_keys is not None and one.driver == "pn532" for one in site.nfc_reader)
+    for key, way in ways.items():
+        path: KeyPath = ("guard_at_reader", key)
+        if way == "two_cards" and not asking:
+            yield Problem(code="config.two_cards_sun", params={"key": key}, path=path)
+        if way == "key" and policy.key_contact is None:
+            yield Problem(code="config.key_unnamed", params={"key": key}, path=path)
+    if policy.key_contact is not None and "key" in ways.values():
+        yield from _key_contact(site, policy.key_contact)
+
+
+def _key_contact(site: SiteSettings, name: str) -> Iterator[Problem]:
+    contacts = {one.id: one for module in site.alarm_module for one in module.contact}
+    path: KeyPath = ("guard_at_reader", "key_contact")
+    if name not in contacts:
+        yield Problem(code="config.no_such_contact", params={"contact": name}, path=path)
+    elif contacts[name].normal == "closed":
+        yield Problem(code="config.key_normal", params={"contact": name}, path=path)
 
 
 def _duties(site: SiteSettings, present: Collection[str]) -> Iterator[Problem]:

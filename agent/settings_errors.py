@@ -169,6 +169,7 @@ def _header(home: tuple[str, ...]) -> str:
         "checkpoint",
         "guard_card",
         "post",
+        "round",
         "recorder",
     )
     return f"[[{'.'.join(home)}]]" if many else f"[{home[0]}]"

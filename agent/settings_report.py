@@ -112,6 +112,8 @@ def _notes(site: SiteSettings) -> Iterator[Cause]:
     for duty in UNMEASURED_DUTIES:
         if site.not_fitted.reason(duty) is None and not site.configured(duty):
             yield Cause(code="config.note_unmeasured", params={"duty": duty})
+    if site.nfc_reader and not site.checkpoint:
+        yield Cause(code="config.note_no_checkpoints")
     if site.broker is not None and site.broker.tls is None:
         yield Cause(code="config.note_in_the_clear")
     certificate = site.broker.tls.certificate if site.broker and site.broker.tls else None

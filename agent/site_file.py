@@ -24,6 +24,7 @@ _DEVICES = (
     "checkpoint",
     "guard_card",
     "post",
+    "round",
     "recorder",
 )
 _PARTS = ("button", "contact", "output", "channel")

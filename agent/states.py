@@ -1,6 +1,7 @@
 """Which states are worth sending: what changed at once, the rest before its validity runs out."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from agent.county.contract import State, StateData
 from agent.findings import Cause, Verdict
@@ -18,6 +19,7 @@ class StateBoard:
         # As it was last looked at; most are the same each time, and comparing them is cheap.
         self._looked_at: dict[tuple[str, str], StateData] = {}
         self._newest: dict[tuple[str, str], State] = {}
+        self._since: dict[tuple[str, str], tuple[Verdict, float]] = {}
 
     def due(self, states: Iterable[State]) -> list[State]:
         """Take in the present states; return those that must be sent now."""
@@ -25,7 +27,7 @@ class StateBoard:
         due = []
         for state in states:
             key = (state.data.kind, state.id)
-            self._newest[key] = state
+            self._take(key, state)
             before = self._sent.get(key)
             refresh = state.valid_for_seconds * REFRESH_SHARE
             if before and self._looked_at[key] == state.data and now - before[1] < refresh:
@@ -46,7 +48,7 @@ class StateBoard:
         internal = Cause(code="unknown.internal")
         for state in states:
             data = state.data.model_copy(update={"verdict": Verdict.UNKNOWN, "causes": (internal,)})
-            self._newest[state.data.kind, state.id] = state.model_copy(update={"data": data})
+            self._take((state.data.kind, state.id), state.model_copy(update={"data": data}))
             self._sent.pop((state.data.kind, state.id), None)
 
     def forget(self, before: Iterable[State], after: Iterable[State]) -> list[tuple[str, str]]:
@@ -56,6 +58,7 @@ class StateBoard:
         for key in gone:
             self._sent.pop(key, None)
             self._newest.pop(key, None)
+            self._since.pop(key, None)
         return gone
 
     def verdicts(self, kind: str) -> dict[str, Verdict]:
@@ -65,3 +68,18 @@ class StateBoard:
     def newest(self) -> list[State]:
         """Return the newest state of every object, in the order they were first seen."""
         return list(self._newest.values())
+
+    def since(self, state: State) -> datetime:
+        """Return when an object came to its verdict, or was first seen by this run of the agent.
+
+        By the wall clock of now: it may have been set since.
+        """
+        now = self._clock.monotonic()
+        _, at = self._since.get((state.data.kind, state.id), (state.data.verdict, now))
+        return self._clock.now() - timedelta(seconds=now - at)
+
+    def _take(self, key: tuple[str, str], state: State) -> None:
+        known = self._since.get(key)
+        if known is None or known[0] is not state.data.verdict:
+            self._since[key] = (state.data.verdict, self._clock.monotonic())
+        self._newest[key] = state

@@ -18,8 +18,8 @@ from agent.states import StateBoard
 from agent.store import inspections, journal, patrol_record
 from agent.store.outbox import Lane, Outbox, Row
 from agent.store.room import Drops
-from drivers.base import Clock
-from drivers.readings import Reading
+from drivers.base import Clock, Confirming
+from drivers.readings import Reading, ScanReading
 
 # Readings a monitor needs again after a restart.
 JOURNALLED = frozenset({"scan"})
@@ -53,8 +53,13 @@ class WatchLane:
         unsaved: Callable[[], Mapping[str, str]],
         published: Published,
         inspected: Callable[[], Sequence[Inspection]] = tuple,
+        confirming: Callable[[], Mapping[str, Confirming]] = dict,
     ) -> None:
-        """`inspected` gives what was seen of the cameras since it was last asked."""
+        """`inspected` gives what was seen of the cameras since it was last asked.
+
+        `confirming` gives the drivers that wait to hear that a scan is on disk, by device.
+        """
+        self._confirming = confirming
         self._inspected = inspected
         self._inspections: list[Inspection] = []
         self._keeping: Future[None] | None = None
@@ -93,7 +98,9 @@ class WatchLane:
         kept = [reading] if getattr(reading, "kind", "") in JOURNALLED else []
         facts = self._unsaved()
         if events or kept or facts:
-            self._deliver(events, kept, facts)
+            stored = self._deliver(events, kept, facts)
+            if isinstance(reading, ScanReading) and reading.token is not None:
+                self._confirm(reading.device_id, reading.token, stored)
 
     def tick(self) -> None:
         """Let every monitor judge again, and send the states that are due."""
@@ -198,7 +205,7 @@ class WatchLane:
         events: Sequence[Event],
         readings: Sequence[Reading],
         facts: Mapping[str, str] = NOTHING,
-    ) -> None:
+    ) -> "Future[None]":
         also = None
         if readings or facts:
             kind = str(getattr(readings[0], "kind", "")) if readings else ""
@@ -210,8 +217,19 @@ class WatchLane:
                 self._composer.event(event, Lane.EVENT, "event", self._outbox.number())
                 for event in events
             ]
-            stored = self._outbox.put(rows, also)
+            stored = self._outbox.put(rows, also, together=bool(readings))
         stored.add_done_callback(lambda done: self._stored(rows, done))
+        return stored
+
+    def _confirm(self, device: str, token: str, stored: "Future[None]") -> None:
+        """Tell a device that a scan of it, and what it led to, is on disk, once it is."""
+        driver = self._confirming().get(device)
+
+        def done(stored: "Future[None]") -> None:
+            if driver and stored.exception() is None and self._outbox.database.durable:
+                driver.confirm(token)
+
+        stored.add_done_callback(done)
 
     def _stored(self, rows: Sequence[Row], done: "Future[None]") -> None:
         if done.exception() is None:

@@ -90,6 +90,10 @@ class RecorderDriver(Driver, Protocol):
         """Return whose protocol it speaks; None while that is not known."""
 
     @property
+    def listed(self) -> Mapping[int, str]:
+        """The channels it named at the last poll, by number; names may be empty."""
+
+    @property
     def gives(self) -> frozenset[Evidence]:
         """Return what it can say of its archive."""
 

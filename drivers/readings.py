@@ -182,10 +182,15 @@ class HeartbeatReading(Reading):
 
 
 class ReaderReading(Reading):
-    """The NFC reader answered and can see cards."""
+    """The NFC reader answered and can see cards.
+
+    Of wands: their files can be taken in, and all scans up to `read_until`, when one was docked
+    last, have been told.
+    """
 
     kind: Literal["reader"] = "reader"
     firmware: str | Unknown
+    read_until: AwareDatetime | None = None
 
 
 class ScanReading(Reading):
@@ -193,12 +198,22 @@ class ScanReading(Reading):
 
     `tag_id` is `tech:UIDHEX`, upper case, MSB first, such as `nfca:04A1B2C3D4E580`. `sun`: it has
     shown a message that no other tag can make, or tried to: one that was `refused` proves nothing.
+    Of a wand, which tells it hours later, `observed_at` is its `device_time` put right by
+    `offset_seconds`; `token` names the scan for ever, and is kept there until it is confirmed;
+    `more` of the same docking follow, in the order of their times.
     """
 
     kind: Literal["scan"] = "scan"
     tag_id: str
     assurance: Literal["uid", "sun"]
     refused: Literal["bad_mac", "replayed"] | None = None
+    wand: str | None = None
+    guard_tag: str | None = None
+    device_time: AwareDatetime | None = None
+    offset_seconds: float | None = None
+    remarks: tuple[Literal["clock_off", "clock_jumped", "out_of_sequence"], ...] = ()
+    token: str | None = None
+    more: bool = False
 
 
 class StreamLayer(StrEnum):

@@ -9,6 +9,7 @@ SETTINGS=/etc/campus-agent
 STATE=/var/lib/campus-agent
 COMMAND=/usr/local/bin/campus-agent
 UNIT=/etc/systemd/system/campus-agent.service
+PANEL=/etc/systemd/system/campus-agent-panel.service
 UDEV=/etc/udev/rules.d/70-campus-agent.rules
 MODULES=/etc/modules-load.d/campus-agent.conf
 SYSUSERS=/etc/sysusers.d/campus-agent.conf
@@ -109,7 +110,8 @@ build_version() {
     pip_of "$TARGET/bin/python" install ${LOCK:+--constraint "$LOCK"} "$WHEEL"
     "$TARGET/bin/python" -m compileall -q "$TARGET/lib" >/dev/null 2>&1 || true
     mkdir "$TARGET/systemd"
-    for one in campus-agent.service campus-agent.sysusers campus-agent.modules 70-campus-agent.rules; do
+    for one in campus-agent.service campus-agent-panel.service campus-agent.sysusers \
+        campus-agent.modules 70-campus-agent.rules; do
         install -m 644 "$HERE/$one" "$TARGET/systemd/"
     done
     "$TARGET/bin/campus-agent" --version >/dev/null ||
@@ -125,6 +127,8 @@ link_to() { # LINK TARGET: replaced in one step, so that there is always a whole
 
 put_system_files() { # VERSION DIRECTORY
     install -D -m 644 "$1/systemd/campus-agent.service" "$UNIT"
+    [ ! -f "$1/systemd/campus-agent-panel.service" ] ||
+        install -D -m 644 "$1/systemd/campus-agent-panel.service" "$PANEL"
     install -D -m 644 "$1/systemd/70-campus-agent.rules" "$UDEV"
     install -D -m 644 "$1/systemd/campus-agent.modules" "$MODULES"
     install -D -m 644 "$1/systemd/campus-agent.sysusers" "$SYSUSERS"
@@ -155,6 +159,7 @@ warn_of_rivals() {
 restarted() {
     systemctl --quiet enable campus-agent 2>/dev/null
     [ -f "$SETTINGS/site.toml" ] || return 0
+    systemctl try-restart campus-agent-panel 2>/dev/null || true
     systemctl restart campus-agent
 }
 
@@ -224,8 +229,8 @@ roll_back() {
 }
 
 uninstall() {
-    systemctl --quiet disable --now campus-agent 2>/dev/null || true
-    rm -f "$UNIT" "$UDEV" "$MODULES" "$COMMAND"
+    systemctl --quiet disable --now campus-agent-panel campus-agent 2>/dev/null || true
+    rm -f "$UNIT" "$PANEL" "$UDEV" "$MODULES" "$COMMAND"
     rm -rf "$HOME_DIR"
     systemctl daemon-reload
     if [ "$PURGE" ]; then

@@ -1,4 +1,4 @@
-"""`campus-agent config check FILE`: is this file fit to run a school with?"""
+"""`campus-agent config ...`: is this file fit to run a school with, and what does it come to?"""
 
 import json
 import os
@@ -14,10 +14,11 @@ from agent import settings
 from agent.cli.main import WRONG
 from agent.findings import Cause, Verdict
 from agent.settings_report import Report, report
+from agent.settings_view import settings_shown
 from agent.site_file import load_site
 from agent.text import Language, explain, language, printable, sentence
 
-USAGE = "config check FILE [--lang zh|en] [--json] [--online]"
+USAGE = "config check|show FILE [--lang zh|en] [--json] [--online]"
 # As `diagnose` has it: fine, something to look at, something broken.
 _STATUS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 1, Verdict.FAIL: WRONG}
 _STYLE = {
@@ -71,12 +72,45 @@ def _app(lang: Language) -> typer.Typer:
             return WRONG
         return max((_STATUS[Verdict(str(one["verdict"]))] for one in answers), default=0)
 
+    @app.command(help=sentence(lang, "cli.config_show"))
+    def show(
+        file: Annotated[Path, typer.Argument(help=sentence(lang, "cli.option_file"))],
+        speak: Annotated[
+            Language, typer.Option("--lang", help=sentence(lang, "cli.option_lang"))
+        ] = lang,
+        as_json: Annotated[
+            bool, typer.Option("--json", help=sentence(lang, "cli.option_json"))
+        ] = False,
+    ) -> int:
+        return _show(file, speak, as_json=as_json)
+
     @app.command(help=sentence(lang, "cli.config_schema"))
     def schema() -> int:
         print(json.dumps(settings.schema(), ensure_ascii=False, indent=2))
         return 0
 
     return app
+
+
+def _show(file: Path, lang: Language, *, as_json: bool) -> int:
+    """Print every setting in force and where it comes from; a bad file has none in force."""
+    loaded = load_site(file)
+    if loaded.problems:
+        _print(Report(file=printable(str(file)), problems=loaded.problems), lang)
+        return WRONG
+    shown = list(settings_shown(loaded, os.environ))
+    if as_json:
+        print(json.dumps([one._asdict() for one in shown], ensure_ascii=False, indent=2))
+        return 0
+    out = _printer()
+    for one in shown:
+        set_at = sentence(lang, "cli.show_default")
+        if one.line is not None:
+            set_at = f"{printable(str(file))}:{one.line}"
+        value = json.dumps(one.value, ensure_ascii=False)
+        value = sentence(lang, "cli.show_unset") if one.value is None else printable(value)
+        out.print(f"{one.key} = {value}  # {set_at}", markup=False)
+    return 0
 
 
 def _asked_language(argv: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from agent.control.protocol import CommandError, Reply, socket_path
 from agent.text import Language, language, printable, sentence
 
 REFUSED = 1
+DEFAULT_CONFIG = Path("/etc/campus-agent/site.toml")
 
 
 def parser(prog: str) -> argparse.ArgumentParser:

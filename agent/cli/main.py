@@ -12,14 +12,18 @@ from agent import __version__
 # Each is a module of this package with `main(argv) -> int`; `run` must not pay for the others.
 COMMANDS = (
     "run",
+    "init",
     "config",
     "watch",
     "status",
+    "bundle",
     "alarm",
     "recorder",
     "camera",
     "patrol",
+    "panel",
     "reload",
+    "inventory",
     "county",
     "diagnose",
 )

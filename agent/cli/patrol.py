@@ -9,21 +9,21 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from agent.cli.daemon import DEFAULT_CONFIG
 from agent.cli.patrol_enroll import Wanted, enrolled
 from agent.enrolment import Section
-from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
-from agent.patrol_report.days import DutyDay, duty_days
+from agent.monitors.duty_calendar import ONE_DAY
+from agent.patrol_report.days import DutyDay
+from agent.patrol_report.of_site import about as about_site
+from agent.patrol_report.of_site import calendar_of, days_of
 from agent.patrol_report.page import page
-from agent.patrol_report.table import Site, as_csv, headline, sheets
+from agent.patrol_report.table import Site, as_csv, as_text, headline, sheets
 from agent.settings import SiteSettings
 from agent.site_file import load_site
 from agent.store import patrol_record
 from agent.text import Language, language, printable, sentence
 
-DEFAULT_CONFIG = Path("/etc/campus-agent/site.toml")
 WRONG, FOUND = 2, 1
-# What was told late of a day: a wand is read a week after at most.
-LATE = timedelta(days=8)
 
 
 class _MistakeError(Exception):
@@ -69,26 +69,9 @@ def main(argv: Sequence[str]) -> int:
 def _report(
     db: sqlite3.Connection, site: SiteSettings, options: argparse.Namespace, lang: Language
 ) -> int:
-    calendar = DutyCalendar(site.site.zone, site.patrol.day_starts)
     now = datetime.now(UTC)
-    asked = _days(options, calendar.day_of(now), lang)
-    since, until = calendar.start_of(asked[0]) - ONE_DAY, calendar.start_of(asked[-1]) + LATE
-    days = duty_days(
-        patrol_record.between(db, since.timestamp(), until.timestamp()),
-        asked,
-        calendar,
-        readers=frozenset(reader.id for reader in site.nfc_reader),
-        required=site.patrol.tours_min_per_day,
-        now=now,
-    )
-    about = Site(
-        name=site.site.name,
-        zone=site.site.zone,
-        checkpoints={point.id: point.name for point in site.checkpoint},
-        posts={post.id: post.name for post in site.post},
-        guards={card.id: card.name for card in site.guard_card},
-        readers={reader.id: reader.name or reader.id for reader in site.nfc_reader},
-    )
+    asked = _days(options, calendar_of(site).day_of(now), lang)
+    days, about = days_of(db, site, asked, now), about_site(site, persons=True)
     seal = patrol_record.seal(db)
     wrote = [_write(options, form, days, about, lang, seal) for form in ("csv", "xlsx", "html")]
     if not any(wrote):
@@ -127,12 +110,8 @@ def _write(
 
 
 def _show(days: Sequence[DutyDay], about: Site, lang: Language) -> None:
-    print(printable(headline(days, lang)))
-    for sheet in sheets(days, about, lang)[: 3 if len(days) == 1 else 1]:
-        print()
-        print(printable(sheet.title))
-        for row in (sheet.head, *sheet.rows):
-            print(printable("  ".join(str(cell) for cell in row).rstrip()))
+    for line in as_text(days, about, lang):
+        print(printable(line))
 
 
 def _verify(db: sqlite3.Connection, lang: Language) -> int:

@@ -9,15 +9,18 @@ from typing import Any, TypeVar
 import structlog
 
 from agent.alarm_lane import AlarmLane
+from agent.control.overview import overview
 from agent.control.protocol import CommandError
 from agent.control.server import Args, Verb
 from agent.county.link import Link
 from agent.loop import Loop
 from agent.monitors.incidents import AlarmRefusedError
 from agent.recorders import RecorderPart
+from agent.settings import Identity
 from agent.states import StateBoard
 from agent.store import inspections
 from agent.store.database import Database
+from agent.store.outbox import Outbox
 
 LOOP_SECONDS = 5.0
 
@@ -35,7 +38,8 @@ def verbs(
     recorders: Callable[[], Mapping[str, RecorderPart]],
     accept_view: Callable[[str], None],
     thumbnail: Callable[[str], Path | None],
-    store: Database,
+    site: Callable[[], Identity],
+    streams: Mapping[str, Outbox],
 ) -> Mapping[str, Verb]:
     """Return every command the daemon understands."""
 
@@ -56,16 +60,7 @@ def verbs(
         return {}
 
     def status(_args: Args, _who: str) -> dict[str, Any]:
-        return {
-            "states": [
-                {
-                    "kind": state.data.kind,
-                    "id": state.id,
-                    "data": state.data.model_dump(mode="json"),
-                }
-                for state in board.newest()
-            ]
-        }
+        return overview(board, site(), county(), streams)
 
     def reload(_args: Args, _who: str) -> dict[str, Any]:
         return {"changed": list(read_settings())}
@@ -75,7 +70,7 @@ def verbs(
 
     return {
         "county": link,
-        **_of_cameras(board, accept_view, thumbnail, store),
+        **_of_cameras(board, accept_view, thumbnail, streams["event"].database),
         **_of_recorders(recorders),
         "reload": reload,
         "alarm-reset": reset,

@@ -130,13 +130,41 @@ class ScanEventData(EventData):
     out_of_order: bool = Field(
         default=False, description="another checkpoint must come first: kept, and no visit"
     )
+    wand: str | None = Field(
+        default=None, description="the wand it was read with, docked at that reader later"
+    )
+    guard_tag: str | None = Field(
+        default=None, description="with `wand`: the card of whoever carried it"
+    )
+    device_time: AwareDatetime | None = Field(
+        default=None,
+        description="with `wand`: by its own clock; the time of the event is that, put right",
+    )
+    offset_seconds: float | None = Field(
+        default=None,
+        description="with `wand`: what its time was put right by; none: nobody knows what its "
+        "clock showed at docking",
+    )
+    remarks: tuple[Literal["clock_off", "clock_jumped", "out_of_sequence"], ...] = Field(
+        default=(),
+        description="with `wand`: its clock is off by more than a minute, by more than a minute "
+        "more or less than at the docking before, or ran backwards",
+    )
+    too_late: bool = Field(
+        default=False,
+        description="with `wand`: docked when that day could not be counted any more: kept, and "
+        "no visit",
+    )
 
 
 class TourEventData(EventData):
-    """A tour was completed, or ended without being complete."""
+    """A tour was completed, or ended without being complete; a later one takes its place."""
 
     kind = "tour"
-    what: Literal["completed", "incomplete"]
+    what: Literal["completed", "incomplete", "replaced"] = Field(
+        description="`replaced`: a wand was docked late, and by its scans that tour is no tour of "
+        "its own; it counts no more"
+    )
     tour: str
     duty_day: date
     number: int = Field(description="completed tours of the duty day so far, this one included")
@@ -150,13 +178,19 @@ class TourEventData(EventData):
     outside: bool = Field(
         default=False, description="every window: completed, and it does not count"
     )
+    late_upload: bool = Field(
+        default=False, description="known since a wand was docked, which may be long after it"
+    )
 
 
 class PatrolWindowEventData(EventData):
-    """The time for a tour is over, or nearly: `late` until `closes_at`, then it is `missed`."""
+    """The time for a tour is over, or nearly: `late` until `closes_at`, then it is `missed`.
+
+    It stays so for ever; `made_good` says that a wand that was docked late has a tour for it.
+    """
 
     kind = "patrol-window"
-    what: Literal["late", "missed", "not_observed"]
+    what: Literal["late", "missed", "not_observed", "made_good"]
     window: str = Field(description="as 06:00-07:30, in the site's own time")
     duty_day: date
     closes_at: AwareDatetime
@@ -174,6 +208,9 @@ class PatrolDayEventData(EventData):
         description="for how long not every reader was watched; with `not_observed`: too long to "
         "say that tours were missed"
     )
+    correction: bool = Field(
+        default=False, description="told otherwise before: a wand was docked late"
+    )
 
 
 class PostEventData(EventData):
@@ -187,6 +224,16 @@ class PostEventData(EventData):
     )
     duty_day: date | None = Field(default=None, description="of the window")
     tapped_at: AwareDatetime | None = Field(description="when its tag was last read before")
+
+
+class RoundEventData(EventData):
+    """A round of the calendar is complete, or its period is over without it."""
+
+    kind = "round"
+    what: Literal["done", "missed"]
+    round: str
+    period: str = Field(description="2026-W48, 2026-11, 2026-Q4 or 2026")
+    left: tuple[str, ...] = Field(description="the checkpoints that were not visited")
 
 
 class CameraEventData(EventData):
@@ -222,14 +269,19 @@ class RecordingEventData(EventData):
 
 
 class AuditEventData(EventData):
-    """A command of the county was obeyed or refused."""
+    """A command of the county, or of a guard with a card at a reader, was obeyed or refused."""
 
     kind = "audit"
     what: Literal["accepted", "refused"]
-    verb: str
+    verb: str = Field(description="with a `reader`: reset or test")
     code: str
     request: str | None = Field(default=None, description="the command's id, where it was readable")
     key: str | None = Field(default=None, description="the name of the key it claims")
+    reader: str | None = Field(default=None, description="where a card was held; none: no card")
+    cards: tuple[str, ...] = Field(
+        default=(), description="with `reader`: whose cards; empty: a tag that is of no guard"
+    )
+    button: str | None = Field(default=None, description="with `reader`: whose incident")
 
 
 class AgentEventData(EventData):
@@ -263,6 +315,7 @@ EVENTS: tuple[type[EventData], ...] = (
     PatrolDayEventData,
     PatrolWindowEventData,
     PostEventData,
+    RoundEventData,
     CameraEventData,
     RecordingEventData,
     AuditEventData,

@@ -113,6 +113,16 @@ class PostState(StateData):
     times: tuple[str, ...] = Field(default=(), description="as 07:00-08:00, in the site's own time")
 
 
+class RoundState(StateData):
+    """Points to be visited once in a period of the calendar."""
+
+    kind = "round"
+    period: str = Field(description="2026-W48, 2026-11, 2026-Q4 or 2026")
+    ends_on: date
+    done: bool
+    left: tuple[str, ...] = Field(description="the checkpoints still to be visited")
+
+
 class RecorderState(StateData):
     """One recorder: who it is, and how far its clock is off (device minus agent)."""
 
@@ -262,6 +272,7 @@ STATES: tuple[type[StateData], ...] = (
     ReaderState,
     PatrolState,
     PostState,
+    RoundState,
     RecorderState,
     RecordingState,
     PoliceLinkState,

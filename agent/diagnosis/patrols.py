@@ -6,7 +6,7 @@ from agent.diagnosis.checks import CheckResult, causes_of, result, seen
 from agent.diagnosis.lines import unheard
 from agent.diagnosis.look import Look
 from agent.findings import Cause
-from agent.monitors.patrol import SITE
+from agent.monitors.patrol_events import SITE
 from agent.settings import DUTIES, SiteSettings
 from agent.text import printable
 

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from agent.county.contract import Event, State
 from agent.county.event_data import AlarmEventData
-from agent.county.state_data import ButtonState, TestWindowState
+from agent.county.state_data import ButtonState, ContactState, TestWindowState
 from agent.findings import Cause, Verdict
 from agent.monitors import Instant
 from agent.monitors.alarm_inputs import ModuleInputs
@@ -171,6 +171,13 @@ class AlarmMonitor:
             ]
             found += source.states()
         return [*found, State(id="alarm", data=self._window_state())]
+
+    def contact_position(self, contact: str) -> str | None:
+        """Return how a contact that is no button stands now; None: there is none of that name."""
+        for state in (one for source in self._sources.values() for one in source.states()):
+            if state.id == contact and isinstance(state.data, ContactState):
+                return state.data.position
+        return None
 
     def reset(
         self, button: str, now: Instant, *, by: str, reason: str = ""

@@ -1,12 +1,13 @@
 """Times of the duty day at which something is to be done once: which are done or past. Pure."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
 from agent.monitors import Instant
-from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
+from agent.monitors.duty_calendar import COUNTED_BACK_DAYS, ONE_DAY, DutyCalendar
 from drivers.readings import Frozen
 
 # A guard who hears no beep tries again: shorter gaps, as of a restart, hide nothing.
@@ -38,6 +39,7 @@ class KeptWindow(Frozen):
     blind_seconds: float = 0.0
     late: bool = False
     over: bool = False
+    told: bool = False
 
 
 @dataclass
@@ -46,6 +48,9 @@ class _Progress:
     done: bool = False
     late: bool = False
     over: bool = False
+    # Whether it was told to be over without what was to be done, and then that it was done.
+    told: bool = False
+    good: bool = False
 
 
 class DayWindows:
@@ -119,6 +124,30 @@ class DayWindows:
         """Note that what was to be done in a window is."""
         self._progress(window).done = True
 
+    def anew(self) -> "DayWindows":
+        """Return the same windows with nothing done, to count it anew beside these."""
+        fresh = copy.copy(self)
+        fresh._known = {}  # noqa: SLF001 - one of us
+        return fresh
+
+    def take(self, fresh: "DayWindows") -> None:
+        """Take over what is done by another count; what was told stays told."""
+        theirs = fresh._known  # noqa: SLF001 - one of us
+        for key in self._known.keys() | theirs.keys():
+            counted = theirs.get(key)
+            self._known.setdefault(key, _Progress()).done = counted is not None and counted.done
+
+    def made_good(self) -> Sequence[Window]:
+        """Return the windows told to be missed of which it is known since that they are done."""
+        found = []
+        for planned in self._planned.values():
+            for window in planned:
+                progress = self._progress(window)
+                if progress.done and progress.told and not progress.good:
+                    progress.good = True
+                    found.append(window)
+        return found
+
     def word(self, window: Window, moment: datetime) -> Word:
         """Say how it stands with a window."""
         progress = self._progress(window)
@@ -130,16 +159,18 @@ class DayWindows:
             return "late"
         return "planned" if moment < window.opens else "due"
 
-    def tick(self, now: Instant, *, watched: bool) -> Sequence[tuple[Window, Over]]:
+    def tick(
+        self, now: Instant, *, watched: bool, begun: datetime | None = None
+    ) -> Sequence[tuple[Window, Over]]:
         """Let time pass; `watched`: every reader was. Return what is late or over since.
 
-        What was over when nobody had ever watched is not told.
+        What was over when nobody had ever watched, or had `begun` to, is not told.
         """
         passed = 0.0 if self._told_at is None else now.monotonic - self._told_at
         self._told_at = now.monotonic
         if self._begun is None:
-            self._begun = now.wall
-            self.restore({}, now.wall, now.wall)
+            self._begun = begun or now.wall
+            self.restore({}, self._begun, self._begun)
         told: list[tuple[Window, Over]] = []
         for window in self._around(now.wall):
             progress = self._progress(window)
@@ -152,7 +183,7 @@ class DayWindows:
                 progress.late = True
                 told.append((window, word))
             elif word in {"missed", "not_observed"}:
-                progress.over = True
+                progress.over = progress.told = True
                 told.append((window, "missed" if word == "missed" else "not_observed"))
         self._forget(self._calendar.day_of(now.wall))
         return told
@@ -160,7 +191,9 @@ class DayWindows:
     def kept(self) -> Mapping[str, KeptWindow]:
         """Return what `restore` needs of this run."""
         return {
-            key: KeptWindow(blind_seconds=one.blind_seconds, late=one.late, over=one.over)
+            key: KeptWindow(
+                blind_seconds=one.blind_seconds, late=one.late, over=one.over, told=one.told
+            )
             for key, one in self._known.items()
         }
 
@@ -171,11 +204,14 @@ class DayWindows:
         """
         for key, one in kept.items():
             progress = self._known.setdefault(key, _Progress())
-            progress.blind_seconds, progress.late, progress.over = (
+            progress.blind_seconds, progress.late, progress.over, progress.told = (
                 one.blind_seconds,
                 one.late,
                 one.over,
+                one.told,
             )
+            # It was told in the commit of the scan by which it is known to be done.
+            progress.good = progress.told and progress.done
         self._begun = until
         new = [window for window in self._around(until) if window.key not in kept]
         self._add_blind(new, None, until)
@@ -203,7 +239,7 @@ class DayWindows:
     def _forget(self, today: date) -> None:
         if today == self._forgot_on:
             return
-        self._forgot_on, first = today, str(today - 2 * ONE_DAY)
+        self._forgot_on, first = today, str(today - (COUNTED_BACK_DAYS + 1) * ONE_DAY)
         self._known = {key: one for key, one in self._known.items() if key[:10] >= first}
         self._planned = {day: one for day, one in self._planned.items() if str(day) >= first}
 

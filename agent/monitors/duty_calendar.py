@@ -8,6 +8,8 @@ from agent.policy_patrol import CalendarPolicy, days_of
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ONE_DAY = timedelta(days=1)
+# A wand may be docked a week late, and its tours still count: so many days before today.
+COUNTED_BACK_DAYS = 7
 
 
 class DutyCalendar:

@@ -66,8 +66,7 @@ class PostBook:
         watch = next((one for one in self._all(at) if one.post.tag == tag_id), None)
         if watch is None:
             return None, ()
-        was_overdue, watch.overdue = watch.overdue, False
-        watch.since, watch.tapped_at, watch.blind_seconds = at.monotonic, at.wall, 0.0
+        was_overdue = self._came(watch, at)
         if watch.windows:
             window = watch.windows.open_at(at.wall)
             if window is None:
@@ -76,6 +75,17 @@ class PostBook:
             return watch.post.id, [_event(watch, "manned", at, window)]
         told = [_event(watch, "manned", at)] if was_overdue else []
         return watch.post.id, told
+
+    def _came(self, watch: _Watch, at: Instant) -> bool:
+        """Note who is there, or was, as a wand tells later; return whether that was overdue."""
+        if at.monotonic < watch.since and watch.tapped_at is not None:
+            return False
+        watch.since, watch.tapped_at, watch.blind_seconds = at.monotonic, at.wall, 0.0
+        now = self._told_at
+        if now is not None and now - at.monotonic > watch.every_seconds:
+            return False
+        was_overdue, watch.overdue = watch.overdue, False
+        return was_overdue
 
     def blind_for(self, seconds: float) -> None:
         """Count time in which nobody watched at all: while nothing ran."""

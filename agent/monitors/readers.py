@@ -8,12 +8,13 @@ from datetime import date, datetime
 from pydantic import AwareDatetime, Field
 
 from agent.county.contract import Event, State, as_word
-from agent.county.event_data import DeviceEventData
+from agent.county.event_data import DeviceEventData, PatrolDayEventData
 from agent.county.state_data import ReaderState
 from agent.findings import NOT_YET, Verdict, missing
 from agent.monitors import Instant
 from agent.monitors.day_windows import KeptWindow
 from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
+from agent.monitors.rounds import KeptRound
 from drivers.readings import Frozen, Outage, ReaderReading, Reading, Reason, Unknown
 
 # A reader is polled several times a second; within this the agent has opened a port anew.
@@ -28,8 +29,15 @@ class WatchedTime(Frozen):
     seconds: Mapping[date, float] = Field(description="per duty day, all readers at once")
     until: AwareDatetime
     closed: date | None = Field(default=None, description="the last duty day that was told as over")
+    days: Mapping[date, PatrolDayEventData] = Field(
+        default={}, description="what the last of them were told to have come to"
+    )
+    docked: AwareDatetime | None = Field(
+        default=None, description="up to when all scans of wands are known"
+    )
     windows: Mapping[str, KeptWindow] = {}
     posts: Mapping[str, Mapping[str, KeptWindow]] = {}
+    rounds: Mapping[str, KeptRound] = {}
 
 
 @dataclass

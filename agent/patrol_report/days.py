@@ -11,7 +11,7 @@ from agent.monitors.duty_calendar import ONE_DAY, DutyCalendar
 from agent.store.patrol_record import Record
 
 Word = Literal["met", "missed", "not_observed", "open", "no_record"]
-DueWord = Literal["done", "late", "missed", "not_observed"]
+DueWord = Literal["done", "late", "missed", "not_observed", "made_good"]
 _OF_POST: dict[str, DueWord] = {
     "manned": "done",
     "unmanned": "missed",
@@ -24,7 +24,7 @@ class Scan:
     """One tag held to a reader: a checkpoint's, a post's, a guard's card, or nobody's.
 
     `sure`: the machine knew the time. `too_fast` after the checkpoint before, `out_of_order`, or
-    `refused`, it was no visit.
+    `refused`, it was no visit; nor was one of a `wand` that came `too_late`.
     """
 
     at: datetime
@@ -39,6 +39,9 @@ class Scan:
     too_fast: bool = False
     out_of_order: bool = False
     refused: str | None = None
+    wand: str | None = None
+    remarks: tuple[str, ...] = ()
+    too_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class TourOf:
     """One tour; `missed` are the mandatory checkpoints it left out.
 
     One that was `too_soon` after another, or `outside` every window, does not count, however
-    complete.
+    complete. `found_late`: a wand told of it.
     """
 
     id: str
@@ -58,6 +61,7 @@ class TourOf:
     too_soon: bool = False
     window: str | None = None
     outside: bool = False
+    found_late: bool = False
 
     @property
     def counts(self) -> bool:
@@ -81,11 +85,12 @@ class Away:
 
 @dataclass(frozen=True)
 class Due:
-    """One time at which something was due: a tour, or somebody at a `post`, and what came of it."""
+    """What was due in a time: a tour, somebody at a `post`, or a `round`, and what came of it."""
 
     window: str
     word: DueWord
     post: str | None = None
+    round: str | None = None
 
 
 @dataclass
@@ -130,17 +135,15 @@ def duty_days(
     for kind, at, told in _messages(records):
         data = told["data"]
         if kind == "tour" and (day := found.get(date.fromisoformat(data["duty_day"]))):
-            day.tours.append(_tour(data, at))
+            _of_tour(day, data, at)
         elif kind == "patrol-day" and (day := found.get(date.fromisoformat(data["duty_day"]))):
             day.word, day.required = data["what"], data["tours_min_per_day"]
             day.blind_minutes = data["blind_minutes"]
             said.add(day.day)
         elif kind == "scan" and (day := found.get(calendar.day_of(at))):
             day.scans.append(_scan(data, at, sure=told.get("clock") != "unsync"))
-        elif kind == "patrol-window" and (day := found.get(date.fromisoformat(data["duty_day"]))):
-            day.due.append(Due(data["window"], data["what"]))
-        elif kind == "post":
-            _of_post(found, data, at, calendar)
+        elif kind in {"patrol-window", "post", "round"}:
+            _add_due(found, kind, data, at, calendar)
         elif kind == "device" and data["device"] in readers:
             if data["what"] == "lost":
                 lost.setdefault(data["device"], at)
@@ -161,31 +164,56 @@ def by_checkpoint(day: DutyDay) -> dict[str | None, list[Scan]]:
     """Return a day's scans by checkpoint; repeats, guards' cards, posts, refused tags left out."""
     found: dict[str | None, list[Scan]] = defaultdict(list)
     for scan in day.scans:
-        if not scan.folded and not scan.refused and scan.guard is None and scan.post is None:
+        if (
+            not (scan.folded or scan.refused or scan.too_late)
+            and scan.guard is None
+            and scan.post is None
+        ):
             found[scan.checkpoint].append(scan)
     return found
 
 
-def _of_post(
-    found: dict[date, DutyDay], data: dict[str, Any], at: datetime, calendar: DutyCalendar
+def _of_tour(day: DutyDay, data: dict[str, Any], at: datetime) -> None:
+    """Note a tour; what is told of one later takes the place of what was told before."""
+    tour = _tour(data, at)
+    same = (tour.id, tour.started_at)
+    day.tours = [one for one in day.tours if (one.id, one.started_at) != same]
+    if data["what"] != "replaced":
+        day.tours.append(tour)
+
+
+def _add_due(
+    found: dict[date, DutyDay],
+    kind: str,
+    data: dict[str, Any],
+    at: datetime,
+    calendar: DutyCalendar,
 ) -> None:
-    window, post = data.get("window"), data["post"]
-    day = found.get(date.fromisoformat(data["duty_day"]) if window else calendar.day_of(at))
+    """Note what came of something that was due: by its own duty day, or that of the message."""
+    told = data.get("duty_day")
+    day = found.get(date.fromisoformat(told) if told else calendar.day_of(at))
     if day is None:
         return
-    if window:
-        day.due.append(Due(window, _OF_POST[data["what"]], post))
+    if kind == "patrol-window":
+        day.due.append(Due(data["window"], data["what"]))
+    elif kind == "round":
+        day.due.append(Due(data["period"], data["what"], round=data["round"]))
+    elif data.get("window"):
+        day.due.append(Due(data["window"], _OF_POST[data["what"]], post=data["post"]))
     elif data["what"] == "unmanned":
-        day.left_alone.append((post, at))
+        day.left_alone.append((data["post"], at))
 
 
 def _settled(day: DutyDay) -> list[Due]:
     """Return one outcome for each time something was due, in the order of their names."""
     walked = {tour.window for tour in day.tours if tour.counts and tour.window}
-    last = {(one.post or "", one.window): one for one in day.due}
+    last = {(one.post or one.round or "", one.window): one for one in day.due}
     for window in walked:
-        late = ("", window) in last
-        last["", window] = Due(window, "late" if late else "done")
+        told = last.get(("", window))
+        word: DueWord = "done" if told is None else "late"
+        if told is not None and told.word != "late":
+            word = "made_good"
+        last["", window] = Due(window, word)
     return [last[key] for key in sorted(last)]
 
 
@@ -215,6 +243,7 @@ def _tour(data: dict[str, Any], at: datetime) -> TourOf:
         too_soon=data.get("too_soon", False),
         window=data.get("window"),
         outside=data.get("outside", False),
+        found_late=data.get("late_upload", False),
     )
 
 
@@ -232,6 +261,9 @@ def _scan(data: dict[str, Any], at: datetime, *, sure: bool) -> Scan:
         too_fast=data.get("too_fast", False),
         out_of_order=data.get("out_of_order", False),
         refused=data.get("refused"),
+        wand=data.get("wand"),
+        remarks=tuple(data.get("remarks", ())),
+        too_late=data.get("too_late", False),
     )
 
 

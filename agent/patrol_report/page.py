@@ -44,7 +44,7 @@ def page(
         if one
         else _table(day_sheet, DAYS_SHOWN, lang, "dense")
     )
-    picture = _day_picture(days[0], site, lang) if one else _month_picture(days, lang)
+    picture = day_picture(days[0], site, lang) if one else _month_picture(days, lang)
     made = made_at.astimezone(site.zone).strftime("%Y-%m-%d %H:%M")
     signs = "".join(
         f"<div>{escape(label.strip())}</div>"
@@ -67,7 +67,7 @@ def _worst(days: Sequence[DutyDay]) -> str:
     return next((word for word in ("missed", "not_observed") if word in words), "met")
 
 
-def _day_picture(day: DutyDay, site: Site, lang: Language) -> str:
+def day_picture(day: DutyDay, site: Site, lang: Language) -> str:
     """Draw time against checkpoints: tours as bands, scans as dots, absent readers as grey."""
     points = [*site.checkpoints, None]
     found = by_checkpoint(day)

@@ -24,6 +24,7 @@ class Site:
     readers: Mapping[str, str]
     guards: Mapping[str, str]
     posts: Mapping[str, str]
+    rounds: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def as_csv(found: Sequence[Sheet]) -> str:
     return CSV_HEAD + text.getvalue()
 
 
+def as_text(days: Sequence[DutyDay], site: Site, lang: Language) -> list[str]:
+    """Return the report as lines: a single day with its tours and times."""
+    lines = [headline(days, lang)]
+    for sheet in sheets(days, site, lang)[: None if len(days) == 1 else 1]:
+        if not sheet.rows:
+            continue
+        rows = (sheet.head, *sheet.rows)
+        lines += ["", sheet.title]
+        lines += ["  ".join(str(cell) for cell in row).rstrip() for row in rows]
+    return lines
+
+
 def clock(at: datetime, site: Site, *, seconds: bool = False) -> str:
     """Write a time as the site's clocks show it."""
     return at.astimezone(site.zone).strftime("%H:%M:%S" if seconds else "%H:%M")
@@ -120,7 +133,11 @@ def _due(days: Sequence[DutyDay], site: Site, lang: Language) -> Sheet:
     for day in days:
         timed = {one.post for one in day.due}
         for one in day.due:
-            name = _word(lang, "tour") if one.post is None else site.posts.get(one.post, one.post)
+            name = _word(lang, "tour")
+            if one.post is not None:
+                name = site.posts.get(one.post, one.post)
+            if one.round is not None:
+                name = site.rounds.get(one.round, one.round)
             rows.append((day.day.isoformat(), name, one.window, _word(lang, f"due_{one.word}"), ""))
         for post, name in site.posts.items():
             taps = sum(scan.post == post and not scan.folded for scan in day.scans)
@@ -156,7 +173,9 @@ def _outcome(tour: TourOf, lang: Language) -> str:
         return _word(lang, "incomplete")
     if tour.outside:
         return _word(lang, "outside")
-    return _word(lang, "too_soon" if tour.too_soon else "complete")
+    if tour.too_soon:
+        return _word(lang, "too_soon")
+    return _word(lang, "found_late" if tour.found_late else "complete")
 
 
 def _place(scan: Scan, site: Site, lang: Language) -> str:
@@ -173,8 +192,10 @@ def _remark(scan: Scan, lang: Language) -> str:
     words = [scan.refused] if scan.refused else []
     words += ["too_fast"] if scan.too_fast else []
     words += ["out_of_order"] if scan.out_of_order else []
+    words += ["too_late"] if scan.too_late else []
     words += [] if scan.sure else ["clock_unsure"]
-    return ", ".join(_word(lang, word) for word in words)
+    wand = [] if scan.wand is None else [sentence(lang, "patrol_report.by_wand", wand=scan.wand)]
+    return ", ".join([*wand, *(_word(lang, word) for word in (*words, *scan.remarks))])
 
 
 def _word(lang: Language, name: str) -> str:

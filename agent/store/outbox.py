@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import takewhile
 from typing import Any
 
 from agent.store import room
@@ -100,6 +101,8 @@ class Outbox:
         self.numbers = Numbers(stream)
         self._lock = threading.Lock()
         self._unsaved: dict[str, Row] = {}
+        # Of these, those that a commit of their own is to come for.
+        self._held: set[str] = set()
         # How messages ended (confirmed at, or refused because), until the disk has noted it.
         self._ended: dict[str, tuple[float | None, str | None]] = {}
         self._disk_refuses = False
@@ -135,13 +138,20 @@ class Outbox:
         return epoch, number
 
     def put(
-        self, rows: Sequence[Row], also: Callable[[sqlite3.Connection], None] | None = None
+        self,
+        rows: Sequence[Row],
+        also: Callable[[sqlite3.Connection], None] | None = None,
+        *,
+        together: bool = False,
     ) -> "Future[None]":
-        """Store rows, and what must be true together with them, in one commit.
+        """Store rows, and what must be true with them, in one commit; rows may be there before.
 
-        Rows whose commit fails are kept and tried again with the next, which may be empty.
+        `together`: they may not, and what is put behind them waits too. Rows whose commit fails
+        are kept and tried again with the next, which may be empty.
         """
+        own = frozenset(row.id for row in rows) if together else frozenset[str]()
         with self._lock:
+            self._held.update(own)
             for row in rows:
                 if len(self._unsaved) < UNSAVED_MAX:
                     self._unsaved[row.id] = row
@@ -149,7 +159,7 @@ class Outbox:
                     self.dropped += 1
                     lost = room.lost_with(row.epoch, row.seq, row.topic, row.body)
                     self._forgotten = room.joined([*self._forgotten, *lost])
-        return self._flush(also)
+        return self._flush(also, own)
 
     @property
     def unsaved(self) -> int:
@@ -216,6 +226,16 @@ class Outbox:
 
         return self.database.submit(read)
 
+    def backlog(self) -> "Future[int]":
+        """Count what waits; an index holds just that, so it costs an alarm beside it nothing."""
+
+        def read(db: sqlite3.Connection) -> int:
+            query = "SELECT count(*) FROM message WHERE acked_at IS NULL AND refused IS NULL"
+            waiting: int = db.execute(query).fetchone()[0]
+            return waiting
+
+        return self.database.submit(read)
+
     def take_drops(self) -> "Future[list[Drops]]":
         """Take what was given up since it was last told; it is told once its event is stored."""
         self.drops_untold = False
@@ -242,7 +262,11 @@ class Outbox:
         newest = db.execute("SELECT max(seq) FROM message WHERE epoch=?", (epoch,)).fetchone()[0]
         return self.numbers.load(db, epoch, newest or 0)
 
-    def _flush(self, also: Callable[[sqlite3.Connection], None] | None = None) -> "Future[None]":
+    def _flush(
+        self,
+        also: Callable[[sqlite3.Connection], None] | None = None,
+        own: frozenset[str] = frozenset(),
+    ) -> "Future[None]":
         """Write all that the disk does not know yet, as it is when the disk comes to it."""
         rows: list[Row] = []
         ended: dict[str, tuple[float | None, str | None]] = {}
@@ -252,7 +276,9 @@ class Outbox:
 
         def write(db: sqlite3.Connection) -> None:
             with self._lock:
-                rows.extend(self._unsaved.values())
+                self._held -= own
+                # In the order of their numbers, so not beyond the first that waits for its own.
+                rows.extend(takewhile(lambda row: row.id not in self._held, self._unsaved.values()))
                 ended.update(self._ended)
                 out = set(self._out)
                 forgotten.extend(self._forgotten)

@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS patrol_record_time ON patrol_record(at);
 # An inspection may ask for the school year before this one.
 KEPT_SECONDS = 800 * 86_400
 # Kinds of events that are evidence of the patrol: of devices, whether a reader was there.
-KINDS = frozenset({"scan", "tour", "patrol-day", "patrol-window", "post", "device"})
+KINDS = frozenset({"scan", "tour", "patrol-day", "patrol-window", "post", "round", "device"})
 _COLUMNS = "number, at, kind, body, hash"
 _ANCHOR, _HEAD = "patrol_record.anchor", "patrol_record.head"
 

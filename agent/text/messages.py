@@ -22,6 +22,14 @@ def state_line(lang: Language, kind: str, object_id: str, data: Mapping[str, obj
     return _line(lang, code, {**data, "id": object_id})
 
 
+def cause_line(lang: Language, cause: Mapping[str, object]) -> str:
+    """Return the sentence of a cause in its wire form."""
+    params = cause.get("params")
+    pairs = params.items() if isinstance(params, Mapping) else ()
+    named = {str(name): printable(str(value)) for name, value in pairs}
+    return sentence(lang, printable(str(cause.get("code", ""))), **named)
+
+
 def _event_code(kind: str, data: Mapping[str, object]) -> str:
     what = data.get("what")
     if kind == "scan":
@@ -33,6 +41,15 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = data.get("refused") or what
     elif kind == "tour" and (data.get("outside") or data.get("too_soon")):
         what = "outside" if data.get("outside") else "too_soon"
+    elif kind == "audit" and data.get("reader"):
+        what = f"card_{what}"
+        what = "too_late" if data.get("too_late") else data.get("refused") or what
+    elif kind == "tour" and what == "completed":
+        what = "found_late" if data.get("late_upload") else what
+        what = "too_soon" if data.get("too_soon") else what
+        what = "outside" if data.get("outside") else what
+    elif kind == "patrol-day" and data.get("correction"):
+        what = "corrected"
     elif kind == "post" and data.get("window"):
         what = f"{what}_at"
     elif what == "press" and data.get("certainty") == "possible":
@@ -52,7 +69,9 @@ def _line(lang: Language, code: str, data: Mapping[str, object]) -> str:
 def _shown(lang: Language, name: str, value: object) -> str:
     if name in ("cause", "causes"):
         causes = value if isinstance(value, (list, tuple)) else [value]
-        return join(lang, [_cause(lang, cause) for cause in causes if isinstance(cause, Mapping)])
+        return join(
+            lang, [cause_line(lang, cause) for cause in causes if isinstance(cause, Mapping)]
+        )
     if value is None or value in ([], ()):
         return sentence(lang, "word.none")
     if isinstance(value, bool):
@@ -62,10 +81,3 @@ def _shown(lang: Language, name: str, value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(printable(str(item)) for item in value)
     return printable(str(value))
-
-
-def _cause(lang: Language, cause: Mapping[str, object]) -> str:
-    params = cause.get("params")
-    pairs = params.items() if isinstance(params, Mapping) else ()
-    named = {str(name): printable(str(value)) for name, value in pairs}
-    return sentence(lang, printable(str(cause.get("code", ""))), **named)

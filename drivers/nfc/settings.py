@@ -25,12 +25,13 @@ class ReaderSettings(DeviceSettings):
     """A reader on a serial port. A card is gone after `gone_after_misses` polls without it.
 
     A reader that only talks (`em4100`, `wedge`) cannot be asked whether it lives: after
-    `quiet_hours` without a word nobody knows. That of `wedge` is an input device, and has no baud.
+    `quiet_hours` without a word nobody knows. That of `wedge` is an input device, and has no baud;
+    that of `wand` is the directory in which the files of wands are laid down.
     """
 
     id: str
     name: str = ""
-    driver: Literal["pn532", "em4100", "wedge"]
+    driver: Literal["pn532", "em4100", "wedge", "wand"]
     port: str
     baud: int | None = Field(
         default=None, ge=1200, le=4_000_000, description="default: 115200, of em4100 9600"
@@ -43,7 +44,14 @@ class ReaderSettings(DeviceSettings):
         description="how a `wedge` types: 10 digits; 3 + 5 digits; hex; hex, last byte first",
     )
     tag_tech: Annotated[str, AfterValidator(_checked_tech)] = Field(
-        default="em4100", description="what tags a `wedge` reads: what stands before their number"
+        default="em4100",
+        description="what tags a `wedge` or a `wand` reads: what stands before their number",
+    )
+    upload_hours: float = Field(
+        default=24,
+        gt=0,
+        le=24,
+        description="how long to wait for a `wand` to be docked before nobody can know any more",
     )
 
     @property

@@ -1,7 +1,8 @@
 """A recorder whose maker the settings do not name: it is told apart without spending a login."""
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -76,10 +77,15 @@ class AutoDriver:
     def poll(self, *, deadline: float) -> Sequence[Reading]:
         """Return what its maker's driver does; the first time its maker is found out."""
         if self._found is None:
-            self.maker = self._identify(deadline)
+            self.maker = identify(self._door, deadline)
             self._found = self._made[self.maker]
             self._found.open()
         return self._found.poll(deadline=deadline)
+
+    @property
+    def listed(self) -> Mapping[int, str]:
+        """Return the channels its maker's driver was told of."""
+        return {} if self._found is None else self._found.listed
 
     @property
     def gives(self) -> frozenset[Evidence]:
@@ -144,25 +150,62 @@ class AutoDriver:
         if self._found is not None:
             self._found.judge_calendar(right=right)
 
-    def _identify(self, deadline: float) -> Maker:
-        """Knock without a login: by how it asks for one, and by what it says to anybody."""
-        cgi = self._door.knock("GET", _CGI, None, deadline=deadline)
-        if any(realm.startswith(_DAHUA_REALM) for realm in cgi.realms):
-            return "dahua"
-        isapi = self._door.knock("GET", _ISAPI, None, deadline=deadline)
-        # One that wants a login for any path at all has not shown that it knows this one.
-        if _knows_isapi(isapi) and (cgi.status != httpx.codes.UNAUTHORIZED or _says_isapi(isapi)):
-            return "hikvision"
-        time = self._door.knock("POST", DEVICE_PATH, ask_the_time(), deadline=deadline)
-        root = parse(time.body)
-        if root is not None and any(local_name(one) == "UTCDateTime" for one in root.iter()):
-            return "onvif"
-        if isapi.status == cgi.status == time.status == httpx.codes.SERVICE_UNAVAILABLE:
-            raise DeviceUnreachableError(f"{self._door.where} is still starting")
-        raise UnsupportedDeviceError(
-            f"{self._door.where} is of no maker we know (Hikvision, Dahua, ONVIF); "
-            "if ONVIF is switched off on it, switch it on, else name its driver in the settings"
-        )
+
+def identify(door: HttpDoor, deadline: float) -> Maker:
+    """Knock without a login: by how it asks for one, and by what it says to anybody.
+
+    Raises DriverError.
+    """
+    cgi = door.knock("GET", _CGI, None, deadline=deadline)
+    if any(realm.startswith(_DAHUA_REALM) for realm in cgi.realms):
+        return "dahua"
+    isapi = door.knock("GET", _ISAPI, None, deadline=deadline)
+    # One that wants a login for any path at all has not shown that it knows this one.
+    if _knows_isapi(isapi) and (cgi.status != httpx.codes.UNAUTHORIZED or _says_isapi(isapi)):
+        return "hikvision"
+    time = door.knock("POST", DEVICE_PATH, ask_the_time(), deadline=deadline)
+    root = parse(time.body)
+    if root is not None and any(local_name(one) == "UTCDateTime" for one in root.iter()):
+        return "onvif"
+    if isapi.status == cgi.status == time.status == httpx.codes.SERVICE_UNAVAILABLE:
+        raise DeviceUnreachableError(f"{door.where} is still starting")
+    raise UnsupportedDeviceError(
+        f"{door.where} is of no maker we know (Hikvision, Dahua, ONVIF); "
+        "if ONVIF is switched off on it, switch it on, else name its driver in the settings"
+    )
+
+
+def maker_at(host: str, http_port: int, clock: Clock, *, seconds: float) -> Maker:
+    """Return whose recorder is at an address; no login goes there. Raises DriverError."""
+    settings = RecorderSettings(
+        id=host, driver="auto", host=host, http_port=http_port, username="", request_gap_seconds=0
+    )
+    door = HttpDoor(settings, SecretStr(""), _NoLogin(), clock, allowed=_ALLOWED)
+    door.open()
+    try:
+        return identify(door, clock.monotonic() + seconds)
+    finally:
+        door.close()
+
+
+class _NoLogin:
+    """Meets drivers.base.Gate for whoever only knocks: there is no login to guard."""
+
+    @contextlib.contextmanager
+    def permit(self, use: str, *, deadline: float) -> Iterator[None]:
+        """Let it through."""
+        del use, deadline
+        yield
+
+    def login_succeeded(self) -> None:
+        """Not reached: a knock carries no login."""
+
+    def login_failed(
+        self, *, retries_left: int | None = None, locked_seconds: float | None = None
+    ) -> bool:
+        """Not reached: a knock carries no login."""
+        del retries_left, locked_seconds
+        return False
 
 
 def _knows_isapi(knock: Knock) -> bool:

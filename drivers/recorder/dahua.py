@@ -32,6 +32,8 @@ from drivers.recordings import Extent, PlaybackAddress, Segments
 
 UPKEEP_SECONDS = 3600.0
 _CHANNELS_TO_LEARN_FROM = 4
+# getCameraState of an input that nobody has set up.
+_UNUSED = frozenset({"empty", "disable"})
 _STATES = "LogicDeviceManager.cgi?action=getCameraState&uniqueChannels[0]=-1"
 _VIDEO_LOSS = "eventManager.cgi?action=getEventIndexes&code=VideoLoss"
 
@@ -42,7 +44,10 @@ def live_path(channel: int, stream: StreamKind) -> str:
 
 
 class DahuaDriver:
-    """Meets drivers.base.RecorderDriver. `zone` is the recorder's: it names none itself."""
+    """Meets drivers.base.RecorderDriver. `zone` is the recorder's: it names none itself.
+
+    `listed` are the channels it named at the last poll.
+    """
 
     maker: Maker = "dahua"
 
@@ -64,6 +69,7 @@ class DahuaDriver:
         self._quirks = quirks
         self._identity: dict[str, str | Unknown] | None = None
         self._names: Mapping[int, str] = {}
+        self.listed: Mapping[int, str] = {}
         self._upkeep_at = 0.0
         self._sheet = QuirkSheet(maker="dahua", model="", firmware="")
         self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
@@ -246,6 +252,9 @@ class DahuaDriver:
         words: dict[int, str] = {}
         if not isinstance(states, Unknown):
             words = _states(states)
+        # Every input has a title, used or not; the states know which are.
+        used = {number for number, word in words.items() if word not in _UNUSED} or {*self._names}
+        self.listed = {number: self._names.get(number, "") for number in sorted(used)}
         lost: set[int] = set()
         if not words:
             # Old units and analogue inputs: these only say where there is no picture.

@@ -53,7 +53,10 @@ def picture_addresses(channel: int) -> list[str]:
 
 
 class HikvisionDriver:
-    """Meets drivers.base.RecorderDriver. `zone` is the recorder's; its own is not to be trusted."""
+    """Meets drivers.base.RecorderDriver. `zone` is the recorder's; its own is not to be trusted.
+
+    `listed` are the channels it named at the last poll.
+    """
 
     maker: Maker = "hikvision"
 
@@ -73,6 +76,7 @@ class HikvisionDriver:
         self._wall = WallClock(clock, zone)
         self._channels = tuple(channels)
         self._identity: dict[str, str | Unknown] | None = None
+        self.listed: Mapping[int, str] = {}
         self._upkeep_at = 0.0
         self._door = HttpDoor(settings, password, gate, clock, allowed=ALLOWED)
         self._isapi = Isapi(self._door)
@@ -218,6 +222,7 @@ class HikvisionDriver:
         names = _by_id(listed, "InputProxyChannel", "name")
         online = _by_id(status, "InputProxyChannelStatus", "online")
         words = _by_id(status, "InputProxyChannelStatus", "chanDetectResult")
+        self.listed = names if isinstance(names, dict) else {}
         known = {*names, *online} if isinstance(names, dict) and isinstance(online, dict) else set()
         return [
             ChannelReading(

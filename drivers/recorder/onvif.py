@@ -84,6 +84,11 @@ class OnvifDriver:
         self._replays = Replays()
 
     @property
+    def listed(self) -> Mapping[int, str]:
+        """Return the channels it has sources for; ONVIF gives them no names."""
+        return dict.fromkeys(sorted(self._numbered(self._sources)), "")
+
+    @property
     def device_id(self) -> str:
         """Return the id the settings give the device."""
         return self._settings.id

@@ -1,4 +1,4 @@
-"""What the patrol's record takes on disk, and how long it takes to report a month of it.
+"""What a tap takes, what the record takes on disk, and how long a month of it takes to report.
 
 Ninety days of eight tours over twenty checkpoints, as a busy boarding school walks them.
 """
@@ -22,6 +22,7 @@ from agent.store import patrol_record
 from agent.store.formats import EVENT_FORMATS
 from agent.store.outbox import Lane, Row
 from tests.benchmarks.figures import Figures
+from tests.benchmarks.patrol_taps import taps
 
 DAYS, TOURS, CHECKPOINTS = 90, 8, 20
 RUNS = 5
@@ -118,6 +119,7 @@ def timed(*words: str) -> float:
 def main() -> None:
     """Print every figure."""
     figures = Figures("patrol")
+    taps(figures)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         points = "".join(CHECKPOINT.format(n=number) for number in range(CHECKPOINTS))

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
 
 from agent.clock import SystemClock
+from agent.store.wand_memory import FileWandMemory
 from drivers.alarm.modbus import ModbusSettings
 from drivers.alarm.modbus_bus import ModbusBus
 from drivers.alarm.modem_lines import ModemLinesDriver, ModemLinesSettings
@@ -28,6 +30,7 @@ from drivers.errors import (
 from drivers.nfc.em4100 import Em4100Driver
 from drivers.nfc.pn532 import Pn532Driver
 from drivers.nfc.settings import ReaderSettings
+from drivers.nfc.wand import WandDriver
 from drivers.nfc.wedge import WedgeDriver
 from drivers.readings import Reading
 from simulators.em4100 import Em4100Simulator
@@ -221,6 +224,25 @@ class WedgeRig:
         self._simulator.stop()
 
 
+class WandRig:
+    """The place where wands are docked, with nobody there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "wand"
+        self._memory = FileWandMemory(directory / "wand.json")
+
+    def driver(self, clock: Clock) -> Driver:
+        settings = ReaderSettings(id="dut", driver="wand", port=str(self._directory))
+        return WandDriver(settings, clock, ZoneInfo("Asia/Shanghai"), self._memory)
+
+    def plug(self) -> None:
+        self._directory.mkdir()
+
+    def unplug(self) -> None:
+        if self._directory.exists():
+            self._directory.rmdir()
+
+
 ANSWERING: dict[str, Callable[[Path], AnsweringRig]] = {
     "pn532": Pn532Rig,
     "modbus": ModbusRig,
@@ -234,6 +256,7 @@ RIGS: dict[str, Callable[[Path], Rig]] = {
     "modem_lines": ModemLinesRig,
     "em4100": Em4100Rig,
     "wedge": WedgeRig,
+    "wand": WandRig,
 }
 
 
@@ -280,7 +303,7 @@ def poll_until_good(driver: Driver, tries: int = 3) -> Sequence[Reading]:
 
 
 def test_only_what_cannot_be_asked_is_spared_silence_and_garble() -> None:
-    assert set(RIGS) - set(ANSWERING) == {"modem_lines", "em4100", "wedge"}
+    assert set(RIGS) - set(ANSWERING) == {"modem_lines", "em4100", "wedge", "wand"}
     assert set(ANSWERING) < set(RIGS)
 
 

@@ -6,17 +6,20 @@ from datetime import date
 from pathlib import Path
 
 from agent.monitors.readers import WatchedTime
-from agent.policy_patrol import PatrolPolicy, Post
+from agent.policy_patrol import Checkpoint, PatrolPolicy, Post, Round
 from tests.reported_school import SETTINGS, patrol, store
 from tests.simulated_clock import SimulatedClock
-from tests.unit.patrol_school import HOUR, School
+from tests.unit.patrol_school import HOUR, POINTS, School
 
 
 def test_every_time_and_post_has_its_line(tmp_path: Path) -> None:
     clock = SimulatedClock()  # 10:00 in Shanghai on Tuesday, 1 September
     windows = ("11:00-12:00", "14:00-15:00", "18:00-19:00", "21:00-22:00")
+    hose = Checkpoint(id="hose", name="Hose", tag="nfca:D3", round="fire")
     school = School(
         clock,
+        checkpoints=(*POINTS, hose),
+        rounds=(Round(id="fire", name="Fire"),),
         policy=PatrolPolicy(tours_min_per_day=2, min_gap_minutes=0, windows=windows),
         posts=(
             Post(
@@ -33,6 +36,7 @@ def test_every_time_and_post_has_its_line(tmp_path: Path) -> None:
     school.live(HOUR)
     school.scan("nfca:D1")
     school.scan("nfca:D2")
+    school.scan("nfca:D3")
     school.live(2.5 * HOUR)  # a quarter past three: late
     school.tour()
     school.live(5 * HOUR)
@@ -44,6 +48,8 @@ def test_every_time_and_post_has_its_line(tmp_path: Path) -> None:
         f'[[post]]\nid = "{name}"\nname = "{name.title()}"\ntag = "nfca:{tag}"\n'
         for name, tag in texts.items()
     )
+    fire = '[[round]]\nid = "fire"\nname = "Fire"\n[[checkpoint]]\nid = "hose"\nname = "Hose"\n'
+    posts += fire + 'tag = "nfca:D3"\nround = "fire"\n'
     settings = SETTINGS.format(directory=tmp_path).replace('gate_manned = "x"', "")
     settings = settings.replace("[patrol]", posts + "[patrol]")
     (tmp_path / "site.toml").write_text(settings, encoding="utf-8")
@@ -62,6 +68,7 @@ def test_every_time_and_post_has_its_line(tmp_path: Path) -> None:
         ["tour", "21:00-22:00", "not observed", ""],
         ["Crossing", "12:30-13:00", "done", ""],
         ["Crossing", "16:30-17:30", "missed", ""],
+        ["Fire", "2026-09", "done", ""],
         ["Gatehouse", "", "left unmanned", "1 taps; unmanned since: 16:42"],
     ]
     page = tmp_path / "day.html"

@@ -32,7 +32,15 @@ def test_a_technician_sees_the_incident_and_resets_it(
     assert "still pressed" in refused.stderr
     module.release()
     county.wait_for(alarm("release"))
-    assert "incident 1" in campus(tmp_path, "status").stdout
+    shown = campus(tmp_path, "status").stdout
+    assert "School (county/school)" in shown
+    assert "incident 1: gate, presses 1" in shown
+    assert "acknowledged by nobody yet" in shown
+    assert "nothing waits" in shown
+    assert "button gate" in campus(tmp_path, "status", "--all").stdout
+    known = json.loads(campus(tmp_path, "status", "--json").stdout)
+    assert {"site", "link", "backlog", "states"} == set(known)
+    assert {"kind", "id", "since", "data"} == set(known["states"][0])
     done = campus(tmp_path, "alarm", "reset", "gate")
     assert done.returncode == 0, done.stderr
     closed = county.wait_for(alarm("closed")).body["data"]

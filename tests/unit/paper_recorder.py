@@ -37,6 +37,7 @@ class PaperRecorder:
 
     device_id = "nvr-1"
     maker = "paper"
+    listed: Mapping[int, str] = {}
 
     def open(self) -> None:
         """Nothing to open."""

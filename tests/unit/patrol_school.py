@@ -1,7 +1,7 @@
 """A school with readers and checkpoints for the patrol tests, lived through step by step."""
 
-from collections.abc import Callable, Sequence
-from datetime import date, time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,14 @@ from agent.county.state_data import PatrolState, ReaderState
 from agent.monitors import Instant
 from agent.monitors.patrol import PatrolMonitor
 from agent.monitors.readers import WatchedTime
-from agent.policy_patrol import CalendarPolicy, Checkpoint, GuardCard, PatrolPolicy, Post
+from agent.policy_patrol import (
+    CalendarPolicy,
+    Checkpoint,
+    GuardCard,
+    PatrolPolicy,
+    Post,
+    Round,
+)
 from drivers.base import Clock
 from drivers.nfc.sun import Refusal
 from drivers.readings import Outage, ReaderReading, Reading, Reason, ScanReading
@@ -50,14 +57,29 @@ class School:
         posts: Sequence[Post] = (),
         policy: PatrolPolicy | None = None,
         school: CalendarPolicy | None = None,
+        rounds: Sequence[Round] = (),
+        opens_by_card: bool = False,
+        upload_hours: Mapping[str, float] | None = None,
     ) -> None:
+        """`upload_hours`: of those of the readers at which wands are docked."""
         self.clock = clock
+        self.docks = upload_hours or {}
+        self.read_until: datetime | None = None
         self.readers = readers
         rules = policy or PatrolPolicy(
             tours_min_per_day=tours, day_starts=day_starts, min_gap_minutes=min_gap_minutes
         )
         self._made: Callable[[], PatrolMonitor] = lambda: PatrolMonitor(
-            readers, checkpoints, rules, zone, guards, posts, school
+            readers,
+            checkpoints,
+            rules,
+            zone,
+            guards,
+            posts,
+            school,
+            rounds,
+            opens_by_card=opens_by_card,
+            upload_hours=upload_hours,
         )
         self.monitor = self._made()
         self.events: list[Event] = []
@@ -80,8 +102,14 @@ class School:
 
     def hear(self) -> None:
         for reader in self.readers:
+            until = self.read_until if reader in self.docks else None
             self.observe(
-                ReaderReading(device_id=reader, observed_at=self.clock.now(), firmware="1.6")
+                ReaderReading(
+                    device_id=reader,
+                    observed_at=self.clock.now(),
+                    firmware="1.6",
+                    read_until=until,
+                )
             )
 
     def scan(
@@ -101,6 +129,29 @@ class School:
         )
         self.journal.append(scan)
         self.observe(scan)
+
+    def upload(
+        self, *scans: tuple[str, datetime], guard_tag: str | None = None, dock: str = "dock"
+    ) -> None:
+        """Dock a wand that has made these scans, and hear that all of it has been read."""
+        for number, (tag, at) in enumerate(scans, 1):
+            scan = ScanReading(
+                device_id=dock,
+                observed_at=at,
+                tag_id=tag,
+                assurance="uid",
+                wand="W1",
+                guard_tag=guard_tag,
+                device_time=at - timedelta(seconds=7),
+                offset_seconds=7,
+                token=f"W1//{tag}/{at.isoformat()}",
+                more=number < len(scans),
+            )
+            self.journal.append(scan)
+            self.observe(scan)
+        self.read_until = self.clock.now()
+        self.hear()
+        self.tick()
 
     def lose(self, reader: str = "gate", reason: Reason = Reason.PORT_LOST) -> None:
         self.observe(Outage(device_id=reader, observed_at=self.clock.now(), reason=reason))

@@ -177,6 +177,16 @@ def test_the_lamp_shows_what_asks_most_of_the_guard() -> None:
     assert [one[:2] for one in (shown(50), shown(51))] == [[True, False]] * 2
 
 
+@pytest.mark.parametrize(("accepted", "seen"), [(True, "xxxx...."), (False, "x.x.....")])
+def test_what_came_of_a_card_is_shown_for_two_seconds(accepted: bool, seen: str) -> None:
+    post = Post()
+    post.guard.answer(0, accepted=accepted)
+    lit = [post.guard.outputs({"gate": "off"}, step / 2, linked=True) for step in range(8)]
+    assert "".join("x" if one["io", 0] else "." for one in lit) == seen
+    assert [one["io", 1] for one in lit] == [one["io", 0] for one in lit]
+    assert all(one["io", 2] for one in lit)  # the county's lamp says what it always says
+
+
 @pytest.mark.parametrize(
     ("pattern", "lit"),
     [

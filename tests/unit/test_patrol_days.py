@@ -3,7 +3,7 @@
 from datetime import date
 
 from agent.county.event_data import PatrolDayEventData
-from agent.monitors.patrol import DAYS_TOLD_LATE
+from agent.monitors.duty_days import DAYS_TOLD_LATE
 from agent.monitors.readers import WatchedTime
 from agent.policy_patrol import GuardCard
 from tests.simulated_clock import SimulatedClock

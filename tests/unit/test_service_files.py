@@ -24,12 +24,13 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit with a program that is there: its own is only on a machine it is installed on."""
-    text = UNIT.read_text(encoding="utf-8")
+@pytest.fixture(params=["campus-agent.service", "campus-agent-panel.service"])
+def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A unit with a program that is there: its own is only on a machine it is installed on."""
+    name = str(request.param)
+    text = (SYSTEMD / name).read_text(encoding="utf-8")
     assert INSTALLED in text
-    unit = tmp_path / UNIT.name
+    unit = tmp_path / name
     unit.write_text(text.replace(INSTALLED, "/bin/true"), encoding="utf-8")
     return unit
 

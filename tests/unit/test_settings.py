@@ -62,6 +62,15 @@ def test_the_example_is_a_good_site_and_means_what_it_says() -> None:
     ]
 
 
+def test_a_directory_of_wands_is_no_serial_port(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace('driver = "pn532" ', 'driver = "wand"  ')
+    (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+    site = load_site(tmp_path / "site.toml").site
+    assert site is not None
+    assert [reader.driver for reader in site.nfc_reader] == ["wand"]
+    assert site.serial_ports == ("/dev/serial/by-id/usb-FTDI_alarm",)
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_bad_file_is_told_line_by_line(

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from agent.county.contract import State
@@ -47,6 +49,21 @@ def test_a_jump_of_the_wall_clock_neither_hurries_nor_delays_a_refresh(
     board.due([reader()])
     clock.jump(86_400)
     assert board.due([reader()]) == []
+
+
+def test_since_when_a_verdict_stands_is_told_by_the_clock_of_now(clock: SimulatedClock) -> None:
+    board = StateBoard(clock)
+    board.due([reader()])
+    clock.advance(60)
+    board.due([reader(moment=clock)])
+    board.due([failed := reader(Verdict.FAIL)])
+    clock.advance(90)
+    board.due([failed])
+    clock.jump(86_400)
+    assert clock.now() - board.since(failed) == timedelta(seconds=90)
+    board.forget([failed], [])
+    board.due([failed])
+    assert board.since(failed) == clock.now()
 
 
 def test_after_a_new_connection_everything_is_sent_again(clock: SimulatedClock) -> None:

@@ -1,7 +1,9 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,26 @@ def again(path: Path) -> Outbox:
     box = Outbox(database(path), "event")
     box.start()
     return box
+
+
+def test_the_backlog_is_counted_by_an_index_of_its_own(outbox: Outbox) -> None:
+    rows = [row(outbox.number()) for _ in range(4)]
+    outbox.put(rows).result(5)
+    outbox.acked([rows[0].id], at=1.0).result(5)
+    outbox.refuse(rows[1].id, "no").result(5)
+    asked: list[str] = []
+
+    def watched(db: sqlite3.Connection) -> None:
+        db.set_trace_callback(asked.append)
+
+    outbox.database.submit(watched).result(5)
+    assert outbox.backlog().result(5) == 2
+    [query] = [one for one in asked if one.startswith("SELECT")]
+
+    def plan(db: sqlite3.Connection) -> str:
+        return str(db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
+
+    assert "message_waiting" in outbox.database.submit(plan).result(5)
 
 
 def test_rows_wait_until_they_are_confirmed(outbox: Outbox) -> None:
@@ -216,6 +238,31 @@ def test_an_alarm_and_its_memory_are_one_commit(tmp_path: Path) -> None:
     again_store = AlarmStore(database(tmp_path / "alarms.db"))
     assert again_store.start().incidents == 3
     again_store.outbox.stop()
+
+
+def test_rows_that_need_what_is_put_with_them_are_in_no_commit_before(
+    outbox: Outbox, path: Path
+) -> None:
+    def fails(_: sqlite3.Connection) -> None:
+        raise OSError("killed here")
+
+    blocked = threading.Event()
+    outbox.database.submit(lambda _: blocked.wait(5))
+    first, second, third = (row(outbox.number()) for _ in range(3))
+    outbox.put([first])
+    failed = outbox.put([second], also=fails, together=True)
+    blocked.set()
+    with pytest.raises(OSError, match="killed here"):
+        failed.result(5)
+
+    def stored() -> list[int]:
+        with closing(sqlite3.connect(path)) as db:
+            return [seq for (seq,) in db.execute("SELECT seq FROM message ORDER BY seq")]
+
+    assert stored() == [1]
+    # What is not killed stores it with the next, and none behind it first.
+    outbox.put([third]).result(5)
+    assert stored() == [1, 2, 3]
 
 
 def test_every_commit_is_full(outbox: Outbox) -> None:

@@ -65,7 +65,7 @@ def test_every_code_in_the_agent_has_its_sentence() -> None:
     subjects = (
         "alarm|loop|contact|output|camera|channel|recorder|recording|patrol|duty|agent|host|unknown"
     )
-    more = "command|config|credential|file|summary|toml|watch|cli"
+    more = "card|command|config|credential|file|summary|toml|watch|cli|bundle|status"
     literal = re.compile(rf'"((?:{subjects}|{more})\.[a-z_]+)"')
     used = {
         (code, str(file.relative_to(AGENT)))
@@ -188,6 +188,14 @@ def test_events_read_as_sentences() -> None:
     known = scan.model_copy(update={"checkpoint": "north"})
     assert line("en", known) == "checkpoint scanned: north, reader r1"
     assert "again" in line("en", known.model_copy(update={"folded": True}))
+    card = event_data.AuditEventData(
+        what="refused", verb="reset", code="card.key_off", reader="r1", cards=("w-1",)
+    )
+    assert line("en", card) == (
+        "refused to a card: reset, the key switch is off; cards w-1, reader r1, button none"
+    )
+    by_key = event_data.AuditEventData(what="accepted", verb="ack", code="command.done", key="desk")
+    assert line("en", by_key) == "command of the county obeyed: ack (desk)"
     tour = event_data.TourEventData(
         what="incomplete",
         tour="t",

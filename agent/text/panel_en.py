@@ -1,0 +1,25 @@
+"""English sentences of the guard's panel."""
+
+SENTENCES = {
+    "panel.title": "School safety",
+    "panel.no_answer": "The program does not answer: nothing is known of the alarm. Use the telephone, and call the technician.",
+    "panel.silent": "This page gets no answer any more: what it showed is old. Use the telephone, and call the technician.",
+    "panel.incident": "ALARM {name}: incident {number} is open, the county has not acknowledged it yet",
+    "panel.acknowledged": "ALARM {name}: incident {number} is open, acknowledged by {by}",
+    "panel.told_off": "Reset it when it is over",
+    "panel.told_pressed": "Pressed; not on the disk yet",
+    "panel.told_recorded": "Recorded, on its way to the county",
+    "panel.told_sent": "The county's server has it",
+    "panel.told_acknowledged": "The county has seen it",
+    "panel.told_telephone": "It does not get through: TELEPHONE NOW",
+    "panel.test": "Test: presses until {until} are tests",
+    "panel.tours": "Tours today: {done} of {required}, all walked",
+    "panel.tours_due": "Tours today: {done} of {required}; next one {begin} to {end}, {minutes} minutes left",
+    "panel.tours_left": "Tours today: {done} of {required}; {minutes} minutes of the day left",
+    "panel.tours_late": "Tours today: {done} of {required}; LATE, must be complete by {end}, {minutes} minutes left",
+    "panel.not_fitted": "not fitted",
+    "panel.more": "and {count} more",
+    "panel.serving": "the panel is at {address}; open it in the browser of this machine",
+    "panel.no_settings": "{path} has no settings that can be read; see campus-agent config check",
+    "panel.no_port": "port {port} cannot be had ({why}): another panel runs, or set [panel] port",
+}

@@ -1,0 +1,25 @@
+"""Chinese sentences of the guard's panel."""
+
+SENTENCES = {
+    "panel.title": "校园安全",
+    "panel.no_answer": "监测程序没有应答：报警状态未知。请用电话报警，并通知技术员。",
+    "panel.silent": "页面已收不到数据：以上内容已过时。请用电话报警，并通知技术员。",
+    "panel.incident": "报警 {name}：警情 {number} 未结束，县平台尚未确认",
+    "panel.acknowledged": "报警 {name}：警情 {number} 未结束，{by} 已确认",
+    "panel.told_off": "处置完毕后请复位",
+    "panel.told_pressed": "已按下，尚未写入磁盘",
+    "panel.told_recorded": "已记录，正在发送县平台",
+    "panel.told_sent": "县平台服务器已收到",
+    "panel.told_acknowledged": "县平台已确认",
+    "panel.told_telephone": "发送不出去：请立即打电话",
+    "panel.test": "测试中：{until} 前的按压均为测试",
+    "panel.tours": "今日巡更：{done} 次，要求 {required} 次，已全部完成",
+    "panel.tours_due": "今日巡更：{done} 次，要求 {required} 次；下一次 {begin} 至 {end}，还剩 {minutes} 分钟",
+    "panel.tours_left": "今日巡更：{done} 次，要求 {required} 次；当日还剩 {minutes} 分钟",
+    "panel.tours_late": "今日巡更：{done} 次，要求 {required} 次；已迟到，须在 {end} 前完成，还剩 {minutes} 分钟",
+    "panel.not_fitted": "未安装",
+    "panel.more": "另有 {count} 条",
+    "panel.serving": "面板地址 {address}，请在本机浏览器打开",
+    "panel.no_settings": "{path} 中没有可读的配置，请运行 campus-agent config check",
+    "panel.no_port": "无法使用端口 {port}（{why}）：可能已有面板在运行，或修改 [panel] port",
+}
