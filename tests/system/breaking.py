@@ -180,7 +180,7 @@ def cloned(school: Gatehouse) -> Iterator[Words]:
 BROKEN: dict[str, Callable[[Gatehouse], contextlib.AbstractContextManager[Words]]] = {
     "wrong NVR password": wrong_password,
     "locked account": locked,
-    "covered camera": lambda school: scene(1, "no_signal", school),
+    "covered camera": lambda school: scene(1, "covered", school),
     "black camera": lambda school: scene(2, "black", school),
     "stalled stream": no_stream,
     "disk missing": disk_missing,
