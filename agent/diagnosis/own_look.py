@@ -60,6 +60,7 @@ class OwnLook:
         self.silence: Cause | None = silence
         self.left_out: frozenset[str] = frozenset()
         self._site = hasty(site)
+        self._readers = frozenset(reader.id for reader in self._site.nfc_reader)
         self._credentials = credentials
         self._clock = clock
         self._lock = threading.Lock()
@@ -72,7 +73,7 @@ class OwnLook:
 
     def state(self, kind: str, device: str) -> State | None:
         """Return the state once it is settled, or as it is when its time is over."""
-        if kind in _LONG_WATCHED:
+        if kind in _LONG_WATCHED or (kind == "reader" and device not in self._readers):
             return None
         self._start()
         if device in self.left_out:
@@ -161,7 +162,10 @@ class OwnLook:
 
 
 def hasty(site: SiteSettings) -> SiteSettings:
-    """Return the settings for a brief look: one check is enough, and recorders are asked often."""
+    """Return the settings for a brief look: one check is enough, and recorders are asked often.
+
+    Wands are left to the agent: their files are read once, and their tours are in them.
+    """
     recorders = tuple(
         one.model_copy(
             update={
@@ -174,6 +178,7 @@ def hasty(site: SiteSettings) -> SiteSettings:
     return site.model_copy(
         update={
             "recorder": recorders,
+            "nfc_reader": tuple(one for one in site.nfc_reader if one.driver != "wand"),
             "pictures": site.pictures.model_copy(update=_AT_ONCE),
             "cameras": site.cameras.model_copy(update={"round_seconds": 3600.0}),
         }

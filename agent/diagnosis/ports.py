@@ -54,7 +54,9 @@ def ports_of(site: SiteSettings) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for module in site.alarm_module:
         found.setdefault(module.port, module.id)
-    alone = (site.alarm_loop, site.alarm_receiver, site.nfc_reader)
+    # A wand is docked at a directory.
+    readers = [reader for reader in site.nfc_reader if reader.driver != "wand"]
+    alone = (site.alarm_loop, site.alarm_receiver, readers)
     return found | {each.port: each.id for devices in alone for each in devices}
 
 

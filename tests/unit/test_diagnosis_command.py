@@ -13,7 +13,7 @@ from agent.control.protocol import CommandError, Reply
 from agent.county.online import Caller
 from agent.county.online import Check as Layer
 from agent.credentials import Credentials
-from agent.diagnosis import own_look, plan
+from agent.diagnosis import own_look, plan, ports
 from agent.diagnosis.checks import AREAS, Check, result
 from agent.findings import Cause, Verdict
 from agent.liveness import Liveness
@@ -153,6 +153,22 @@ def test_a_brief_look_asks_soon_and_judges_at_the_first_sight(tmp_path: Path) ->
     assert hasty.recorder[0].polled_every_seconds == own_look.POLL_SECONDS
     assert hasty.recorder[0].reply_timeout_seconds == own_look.REPLY_SECONDS
     assert hasty.recorder[0].username == site.recorder[0].username
+
+
+def test_the_files_of_a_wand_are_left_to_the_agent(tmp_path: Path, clock: SimulatedClock) -> None:
+    place = tmp_path / "site.toml"
+    wand = '[[nfc_reader]]\nid = "dock"\ndriver = "wand"\nport = "/srv/wands"\n'
+    block = RecorderBlock("nvr", 80, 554, tmp_path / "nvr.secret", 2)
+    text = whole_site(tmp_path, 1883, [block])
+    place.write_text(text.replace("[[checkpoint]]", f"{wand}[[checkpoint]]"), encoding="utf-8")
+    site = load_site(place).site
+    assert site is not None
+    assert list(ports.ports_of(site).values()) == ["io", "reader"]
+    assert [one.id for one in own_look.hasty(site).nfc_reader] == ["reader"]
+    silence = Cause(code="control.not_running")
+    look = own_look.OwnLook(site, Credentials(None), clock, silence)
+    assert look.state("reader", "dock") is None
+    assert not (tmp_path / "state").exists()
 
 
 def test_what_the_agent_knew_of_the_buttons_is_read_and_never_written(tmp_path: Path) -> None:
