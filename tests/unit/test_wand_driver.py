@@ -1,102 +1,23 @@
 """The driver of wands' files: each scan once, whatever happens to the file and to us."""
 
 import os
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from agent import parts
 from agent.devices import DeviceThread
 from agent.settings import NfcReader
-from agent.store import wand_memory
-from agent.store.wand_memory import FileWandMemory
-from drivers.errors import BusyError, DriverError, PortLostError, ProtocolError
-from drivers.nfc.settings import ReaderSettings
+from drivers.errors import PortLostError
 from drivers.nfc.wand import AGAIN_SECONDS, BATCH_SCANS, SETTLED_SECONDS, WandDriver
-from drivers.readings import ReaderReading, ScanReading
-from simulators.truth import Truth
-from simulators.wand import HEADER, WandSimulator
 from tests.simulated_clock import SimulatedClock
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-NORTH, SOUTH = "3E00A1B2C3", "3E00D4E5F6"
-
-
-class Dock:
-    """A directory, a wand, and the driver that takes in its files; the disk confirms all."""
-
-    def __init__(self, clock: SimulatedClock, directory: Path) -> None:
-        self.clock = clock
-        self.path = directory / "wand"
-        self.path.mkdir(exist_ok=True)
-        self.wand = WandSimulator(self.path, Truth(), clock.now().astimezone(SHANGHAI))
-        self.store = FileWandMemory(directory / "wand.json")
-        self.read_until: datetime | None = None
-        self.start()
-
-    def start(self) -> None:
-        """Start the agent, or start it anew."""
-        given = ReaderSettings(id="dock", driver="wand", port=str(self.path))
-        self.driver = WandDriver(given, self.clock, SHANGHAI, self.store)
-        self.driver.open()
-
-    @property
-    def now(self) -> datetime:
-        return self.clock.now().astimezone(SHANGHAI)
-
-    def walk(self, *tags: str, ago: float = 3600) -> None:
-        for number, tag in enumerate(tags):
-            self.wand.tap(tag, self.now - timedelta(seconds=ago - 300 * number))
-
-    def poll(self, *, confirm: bool = True) -> list[ScanReading]:
-        readings = list(self.driver.poll(deadline=self.clock.monotonic() + 1))
-        assert isinstance(readings[-1], ReaderReading)
-        self.read_until = readings[-1].read_until
-        scans = [one for one in readings if isinstance(one, ScanReading)]
-        if confirm:
-            for one in scans:
-                self.driver.confirm(str(one.token))
-        return scans
-
-    def settle(
-        self, seconds: float = SETTLED_SECONDS + 2, *, confirm: bool = True
-    ) -> list[ScanReading]:
-        """Look for a while; a file without a bad row raises nothing."""
-        found: list[ScanReading] = []
-        for _ in range(int(seconds)):
-            found += self.poll(confirm=confirm)
-            self.clock.advance(1)
-        return found
-
-    def until_fault(self) -> tuple[list[ScanReading], str]:
-        found: list[ScanReading] = []
-        for _ in range(20):
-            try:
-                for one in self.driver.poll(deadline=self.clock.monotonic() + 1):
-                    if isinstance(one, ScanReading):
-                        found.append(one)
-                        self.driver.confirm(str(one.token))
-            except DriverError as error:
-                return found, str(error)
-            self.clock.advance(1)
-        raise AssertionError(f"no fault in {self.names()}")
-
-    def names(self) -> Sequence[str]:
-        return sorted(path.name for path in self.path.iterdir())
+from tests.unit.wand_dock import NORTH, SHANGHAI, SOUTH, Dock, tags
 
 
 @pytest.fixture
 def dock(clock: SimulatedClock, tmp_path: Path) -> Dock:
     return Dock(clock, tmp_path)
-
-
-def tags(scans: Sequence[ScanReading]) -> list[str]:
-    return [one.tag_id.removeprefix("em4100:") for one in scans]
 
 
 def test_a_file_becomes_scans_at_their_own_time_and_is_put_aside(dock: Dock) -> None:
@@ -175,16 +96,6 @@ def test_a_docking_without_a_new_scan_is_one(dock: Dock) -> None:
     assert dock.read_until == third
 
 
-def test_a_file_of_bad_rows_alone_is_no_docking(dock: Dock) -> None:
-    dock.wand.spoil()
-    dock.wand.dock(dock.now)
-    dock.until_fault()
-    dock.poll()
-    assert dock.read_until is None
-    listed = (dock.path / "export.csv.rejected.csv").stat()
-    assert listed.st_mode & 0o777 == 0o640
-
-
 def test_a_row_twice_in_one_file_is_one_scan(dock: Dock) -> None:
     dock.walk(NORTH)
     dock.wand.rows *= 2
@@ -226,39 +137,6 @@ def test_a_large_file_is_handed_over_a_part_at_a_time(dock: Dock) -> None:
     assert dock.names() == ["export.csv.done"]
 
 
-def test_a_file_still_being_written_is_left_alone(dock: Dock) -> None:
-    dock.walk(NORTH, SOUTH)
-    for part in (0.3, 0.6, 0.9):
-        dock.wand.write_partly(dock.now, part)
-        assert dock.settle(SETTLED_SECONDS - 1) == []
-    dock.wand.write_partly(dock.now, 1.0)
-    assert tags(dock.settle()) == [NORTH, SOUTH]
-
-
-@pytest.mark.parametrize(
-    "name", ["a.csv.part", "a.tmp", ".a.csv", "a.txt", "a.csv.done", "\udcff.csv"]
-)
-def test_other_names_are_nobodys_affair(dock: Dock, name: str) -> None:
-    dock.walk(NORTH)
-    dock.wand.dock(dock.now, name)
-    assert dock.settle() == []
-    assert dock.names() == [name]
-
-
-def test_bad_rows_are_listed_beside_it_and_told_once(dock: Dock) -> None:
-    dock.walk(NORTH)
-    dock.wand.spoil()
-    dock.wand.spoil("W1,9,nonsense,,2026-09-01T09:00:00,80")
-    dock.wand.dock(dock.now)
-    scans, why = dock.until_fault()
-    assert tags(scans) == [NORTH]
-    assert why == "dock: 2 lines of export.csv are no scans: see export.csv.rejected.csv"
-    listed = (dock.path / "export.csv.rejected.csv").read_text("utf-8-sig").splitlines()
-    assert [line.split(",")[0] for line in listed] == ["line", "4", "5"]
-    assert dock.settle() == []
-    assert dock.names() == ["export.csv.done", "export.csv.rejected.csv"]
-
-
 def test_a_scan_that_lies_in_the_future_or_too_far_back_is_none(dock: Dock) -> None:
     dock.wand.tap(NORTH, dock.now + timedelta(seconds=61))
     dock.wand.tap(NORTH, dock.now - timedelta(days=90, seconds=1))
@@ -268,88 +146,6 @@ def test_a_scan_that_lies_in_the_future_or_too_far_back_is_none(dock: Dock) -> N
     listed = (dock.path / "export.csv.rejected.csv").read_text("utf-8-sig")
     assert "after the docking" in listed
     assert "older than 90 days" in listed
-
-
-def test_a_file_that_is_none_is_set_aside_whole(dock: Dock) -> None:
-    dock.wand.write("a.csv", b"\x00" * 10, dock.now)
-    assert dock.until_fault()[0] == []
-    assert dock.names() == ["a.csv.refused", "a.csv.rejected.csv"]
-    dock.walk(NORTH)
-    dock.wand.dock(dock.now)
-    assert tags(dock.settle()) == [NORTH]
-
-
-def test_a_file_that_is_too_large_is_never_read_whole(dock: Dock) -> None:
-    path = dock.wand.write("a.csv", b"", dock.now)
-    os.truncate(path, 50_000_000_000)
-    assert dock.until_fault()[0] == []
-    assert "a.csv.refused" in dock.names()
-
-
-def test_links_and_what_is_no_file_are_refused(dock: Dock, tmp_path: Path) -> None:
-    dock.walk(NORTH)
-    outside = dock.wand.dock(dock.now).rename(tmp_path / "secret.csv")
-    (dock.path / "link.csv").symlink_to(outside)
-    (dock.path / "directory.csv").mkdir()
-    os.mkfifo(dock.path / "pipe.csv")
-    assert dock.settle() == []
-    assert dock.names() == ["directory.csv", "link.csv", "pipe.csv"]
-
-
-def test_a_list_laid_as_a_link_does_not_lead_us_out(dock: Dock, tmp_path: Path) -> None:
-    target = tmp_path / "target"
-    target.write_text("untouched")
-    for name in ("a.csv.rejected.csv", ".a.csv.rejected.csv.part"):
-        (dock.path / name).symlink_to(target)
-    dock.wand.write("a.csv", b"nonsense\n", dock.now)
-    dock.until_fault()
-    assert target.read_text() == "untouched"
-
-
-def test_a_file_written_to_while_it_is_taken_in_is_not_put_aside(dock: Dock) -> None:
-    dock.walk(NORTH)
-    dock.wand.dock(dock.now, erase=False)
-    [first] = dock.settle(confirm=False)
-    dock.walk(SOUTH, ago=60)
-    dock.wand.dock(dock.now)
-    dock.driver.confirm(str(first.token))
-    assert tags(dock.settle(9)) == [SOUTH]
-    assert dock.names() == ["export.csv.done"]
-
-
-def test_a_file_that_cannot_be_read_holds_no_other_up(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def locked(path: str | Path, flags: int, mode: int = 0o777) -> int:
-        if Path(path).name == "1.csv":
-            raise PermissionError(13, "Permission denied", str(path))
-        return really(path, flags, mode)
-
-    really = os.open
-    monkeypatch.setattr(os, "open", locked)
-    dock.wand.write("1.csv", b"", dock.now - timedelta(hours=1))
-    dock.walk(NORTH)
-    dock.wand.dock(dock.now, "2.csv")
-    found, why = dock.until_fault()
-    assert tags(found) == [NORTH]
-    assert why.startswith("dock: a file cannot be read")
-
-
-def test_a_disk_that_keeps_nothing_leaves_the_file_where_it_is(
-    dock: Dock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(wand_memory, "replace", full)
-    dock.walk(NORTH)
-    dock.wand.dock(dock.now)
-    with pytest.raises(BusyError, match="cannot be put aside"):
-        dock.settle(9)
-    assert dock.names() == ["export.csv"]
-    monkeypatch.undo()
-    dock.settle()
-    assert dock.names() == ["export.csv.done"]
 
 
 def test_a_directory_that_goes_away_is_lost_and_its_file_comes_again(dock: Dock) -> None:
@@ -399,24 +195,3 @@ def test_the_agent_makes_one_and_knows_whom_to_tell_what_is_on_disk(dock: Dock) 
     driver = made.confirming["dock"]
     assert isinstance(driver, WandDriver)
     assert isinstance(made.part, DeviceThread)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.binary(max_size=200), st.booleans())
-def test_whatever_is_laid_down_is_put_aside_and_the_next_is_read(
-    clock: SimulatedClock, tmp_path: Path, data: bytes, headed: bool
-) -> None:
-    dock = Dock(clock, tmp_path)
-    dock.wand.write("any.csv", HEADER.encode() + b"\n" + data if headed else data, dock.now)
-    dock.walk(NORTH, ago=float(clock.monotonic()))
-    dock.wand.dock(dock.now, "good.csv")
-    scans: list[ScanReading] = []
-    for _ in range(9):
-        try:
-            scans += dock.poll()
-        except ProtocolError:
-            continue
-        finally:
-            clock.advance(1)
-    assert [name for name in dock.names() if name in {"any.csv", "good.csv"}] == []
-    assert all(one.observed_at.tzinfo == UTC for one in scans)
