@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 DAY = 86_400
 POINTS = ("north", "south", "roof")
 # Between these a gap may be taken for one that hides a tour, or not: the agent looks now and then.
-SURELY_SHORT, SURELY_LONG = 100, 500
+SURELY_SHORT, SURELY_LONG = 100, 700
 LATEST = DAY + 3600
 
 

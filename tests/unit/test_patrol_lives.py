@@ -21,8 +21,8 @@ from tests.unit.patrol_school import SHANGHAI, School
 GATE_LIVES, DEEP_LIVES, LIVES_EACH = 300, 10_000, 50
 TODAY = date(2026, 9, 2)
 MIDNIGHT = datetime(2026, 9, 2, tzinfo=SHANGHAI)
-# Readers are heard once a minute here, so that a day costs a tenth of a second.
-STEP_SECONDS = 60
+# Readers are heard every two minutes here, so that a day costs a tenth of a second.
+STEP_SECONDS = 120
 TAGS = {"north": "nfca:AA", "south": "nfca:BB", "roof": "nfca:CC"}
 
 

@@ -1,16 +1,54 @@
-"""Files of wands that are bad, large, hostile, or still written to."""
+"""Files of wands as others lay them down: half written, foreign, links, and any bytes."""
 
 import os
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.store import wand_memory
-from drivers.errors import BusyError
-from tests.unit.wand_dock import NORTH, SOUTH, Dock, dock, tags
+from drivers.errors import BusyError, ProtocolError
+from drivers.nfc.wand import SETTLED_SECONDS
+from drivers.readings import ScanReading
+from simulators.wand import HEADER
+from tests.simulated_clock import SimulatedClock
+from tests.unit.wand_dock import NORTH, SOUTH, Dock, tags
 
-__all__ = ["dock"]
+
+@pytest.fixture
+def dock(clock: SimulatedClock, tmp_path: Path) -> Dock:
+    return Dock(clock, tmp_path)
+
+
+def test_a_file_of_bad_rows_alone_is_no_docking(dock: Dock) -> None:
+    dock.wand.spoil()
+    dock.wand.dock(dock.now)
+    dock.until_fault()
+    dock.poll()
+    assert dock.read_until is None
+    listed = (dock.path / "export.csv.rejected.csv").stat()
+    assert listed.st_mode & 0o777 == 0o640
+
+
+def test_a_file_still_being_written_is_left_alone(dock: Dock) -> None:
+    dock.walk(NORTH, SOUTH)
+    for part in (0.3, 0.6, 0.9):
+        dock.wand.write_partly(dock.now, part)
+        assert dock.settle(SETTLED_SECONDS - 1) == []
+    dock.wand.write_partly(dock.now, 1.0)
+    assert tags(dock.settle()) == [NORTH, SOUTH]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.csv.part", "a.tmp", ".a.csv", "a.txt", "a.csv.done", "\udcff.csv"]
+)
+def test_other_names_are_nobodys_affair(dock: Dock, name: str) -> None:
+    dock.walk(NORTH)
+    dock.wand.dock(dock.now, name)
+    assert dock.settle() == []
+    assert dock.names() == [name]
 
 
 def test_bad_rows_are_listed_beside_it_and_told_once(dock: Dock) -> None:
@@ -25,17 +63,6 @@ def test_bad_rows_are_listed_beside_it_and_told_once(dock: Dock) -> None:
     assert [line.split(",")[0] for line in listed] == ["line", "4", "5"]
     assert dock.settle() == []
     assert dock.names() == ["export.csv.done", "export.csv.rejected.csv"]
-
-
-def test_a_scan_that_lies_in_the_future_or_too_far_back_is_none(dock: Dock) -> None:
-    dock.wand.tap(NORTH, dock.now + timedelta(seconds=61))
-    dock.wand.tap(NORTH, dock.now - timedelta(days=90, seconds=1))
-    dock.wand.tap(SOUTH, dock.now)
-    dock.wand.dock(dock.now)
-    assert tags(dock.until_fault()[0]) == [SOUTH]
-    listed = (dock.path / "export.csv.rejected.csv").read_text("utf-8-sig")
-    assert "after the docking" in listed
-    assert "older than 90 days" in listed
 
 
 def test_a_file_that_is_none_is_set_aside_whole(dock: Dock) -> None:
@@ -118,3 +145,24 @@ def test_a_disk_that_keeps_nothing_leaves_the_file_where_it_is(
     monkeypatch.undo()
     dock.settle()
     assert dock.names() == ["export.csv.done"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=200), st.booleans())
+def test_whatever_is_laid_down_is_put_aside_and_the_next_is_read(
+    clock: SimulatedClock, tmp_path: Path, data: bytes, headed: bool
+) -> None:
+    dock = Dock(clock, tmp_path)
+    dock.wand.write("any.csv", HEADER.encode() + b"\n" + data if headed else data, dock.now)
+    dock.walk(NORTH, ago=float(clock.monotonic()))
+    dock.wand.dock(dock.now, "good.csv")
+    scans: list[ScanReading] = []
+    for _ in range(9):
+        try:
+            scans += dock.poll()
+        except ProtocolError:
+            continue
+        finally:
+            clock.advance(1)
+    assert [name for name in dock.names() if name in {"any.csv", "good.csv"}] == []
+    assert all(one.observed_at.tzinfo == UTC for one in scans)

@@ -1,11 +1,9 @@
-"""A directory in which a simulated wand is docked, and the driver that takes in its files."""
+"""A directory, a wand, and the driver that takes in its files."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-import pytest
 
 from agent.store.wand_memory import FileWandMemory
 from drivers.errors import DriverError
@@ -81,11 +79,6 @@ class Dock:
 
     def names(self) -> Sequence[str]:
         return sorted(path.name for path in self.path.iterdir())
-
-
-@pytest.fixture
-def dock(clock: SimulatedClock, tmp_path: Path) -> Dock:
-    return Dock(clock, tmp_path)
 
 
 def tags(scans: Sequence[ScanReading]) -> list[str]:
