@@ -47,8 +47,8 @@ static: venv ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-tests: venv ## the gate's tests, three at a time: most of them wait
-	$(PY) -m pytest -m "not deep" -n 3 --dist worksteal
+tests: venv ## the gate's tests, four at a time: most of them wait
+	$(PY) -m pytest -m "not deep" -n 4 --dist worksteal
 
 deep: venv ## the long forms of the tests
 	@sh tests/install-strangers.sh $(SUBSCRIBER_PACKAGES)

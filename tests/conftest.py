@@ -14,7 +14,7 @@ from tests.contract_watch import offences
 from tests.simulated_clock import SimulatedClock
 
 # The gate answers the same twice; new examples are looked for by `make deep`.
-settings.register_profile("gate", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile("gate", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("deep", max_examples=10_000, deadline=None)
 # Parsers that read what devices send: a hundred thousand malformed streams each.
 settings.register_profile("bytes", max_examples=100_000, deadline=None)

@@ -62,6 +62,10 @@ def _run(command: str, rest: list[str]) -> int:
         code = "cli.no_command_near" if near else "cli.no_command"
         print(_say(code, command=command, near="".join(near)), file=sys.stderr)
         return WRONG
+    if command == "run":
+        # structlog would draw tracebacks with it: a fifth of a second at every start of the daemon,
+        # and memory, for lines that go to the journal.
+        sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     name = f"agent.cli.{command}"
     try:
         module = importlib.import_module(name)

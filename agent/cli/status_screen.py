@@ -105,6 +105,7 @@ class Screen:
             said.append(
                 self._say("status.acknowledged_by", by=by) if by else self._say("status.not_seen")
             )
+            said.append(self._say(f"panel.told_{data['guard']}"))
         for data in self._states.get("test-window", {}).values():
             if data["open"]:
                 ends, buttons = self._at(data["ends_at"]), ", ".join(data["buttons"])

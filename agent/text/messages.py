@@ -38,12 +38,9 @@ def _event_code(kind: str, data: Mapping[str, object]) -> str:
         what = "out_of_order" if data.get("out_of_order") else what
         what = what if data.get("checkpoint") else "unknown_tag"
         what = next((who for who in ("guard", "post") if data.get(who)), what)
-        what = data.get("refused") or what
-    elif kind == "tour" and (data.get("outside") or data.get("too_soon")):
-        what = "outside" if data.get("outside") else "too_soon"
+        what = "too_late" if data.get("too_late") else data.get("refused") or what
     elif kind == "audit" and data.get("reader"):
         what = f"card_{what}"
-        what = "too_late" if data.get("too_late") else data.get("refused") or what
     elif kind == "tour" and what == "completed":
         what = "found_late" if data.get("late_upload") else what
         what = "too_soon" if data.get("too_soon") else what

@@ -11,7 +11,7 @@ from tests.benchmarks.figures import Figures
 from tests.chaos.world import World, until
 
 SETTLE_SECONDS = 90.0
-AWAY_SECONDS = 10.0
+AWAY_SECONDS = 6.0
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_telephone_while_the_broker_is_away_then_sent_acknowledged_and_off(
         module.press()
         wait_until(lambda: module.memory.coils[2], 15)
         assert "telephone" in campus(tmp_path, "status", "--json").stdout
-        assert "telephone" in campus(tmp_path, "status").stdout
+        assert "TELEPHONE NOW" in campus(tmp_path, "status").stdout
         module.release()
         broker.start()
         county.wait_for(stage("sent"), 30)

@@ -236,7 +236,8 @@ def _descriptors() -> int:
 
 
 def test_the_agent_makes_a_driver_of_every_kind_of_reader() -> None:
-    for kind in get_args(ReaderSettings.model_fields["driver"].annotation):
+    kinds = set(get_args(ReaderSettings.model_fields["driver"].annotation))
+    for kind in kinds - {"wand"}:  # which has a memory besides; made in its own test
         settings = NfcReader(id="gate", driver=kind, port="/dev/null")
         made = parts._reader(settings, None, NoCounters(), SimulatedClock())
         assert isinstance(made.part, DeviceThread)
