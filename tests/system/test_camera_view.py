@@ -44,13 +44,13 @@ def campus(school: Gatehouse, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_another_view_is_told_until_somebody_accepts_it(school: Gatehouse) -> None:
     school.restart()
-    wait_until(lambda: school.newest("camera/nvr-1").get("reference") == "ready", 30)
+    wait_until(lambda: school.newest("camera/nvr-1").get("reference") == "ready", 60)
     school.cameras.channel(1).set_scene("turned")
-    school.expect("camera/nvr-1", "fail", "camera.view_changed", seconds=30)
+    school.expect("camera/nvr-1", "fail", "camera.view_changed", seconds=60)
     school.expect("camera/nvr-2", "ok")
     kept = school.directory / "state" / "thumbnails"
-    wait_until(lambda: [one.name for one in kept.glob("*.jpg")] == ["nvr-1.jpg"], 30)
-    [picture] = kept.iterdir()
+    picture = kept / "nvr-1.jpg"
+    wait_until(picture.exists, 60)
     assert stat.S_IMODE(picture.stat().st_mode) == 0o600
     shown = cv2.imread(str(picture))
     assert shown is not None
@@ -59,8 +59,8 @@ def test_another_view_is_told_until_somebody_accepts_it(school: Gatehouse) -> No
     assert "no camera nvr-9" in campus(school, "accept", "nvr-9").stderr
     accepted = campus(school, "accept", "nvr-1")
     assert accepted.returncode == 0, accepted.stderr
-    school.expect("camera/nvr-1", "ok", seconds=30)
-    wait_until(lambda: list(kept.iterdir()) == [], 30)
+    school.expect("camera/nvr-1", "ok", seconds=60)
+    wait_until(lambda: not picture.exists(), 60)
     leaked = [pictures_in(payload) for _, payload in school.tap.messages()]
     assert len(leaked) > 10
     assert not any(leaked)

@@ -7,6 +7,7 @@ import pytest
 from tests.chaos.trial import chaos
 
 
+@pytest.mark.deep
 @pytest.mark.timeout(300)
 def test_nothing_is_missing_after_chaos(tmp_path: Path) -> None:
     tally = chaos(tmp_path, seconds=0, seed=7, say=lambda _: None)

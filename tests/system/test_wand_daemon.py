@@ -45,6 +45,7 @@ def told(county: County, kind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("module")
+@pytest.mark.deep
 def test_each_scan_is_told_once_however_often_it_comes(
     tmp_path: Path, broker: Broker, county: County
 ) -> None:

@@ -12,7 +12,7 @@ import structlog
 from tests.unit import test_alarm_lane as lane
 from tests.unit.alarm_trial import live
 
-GATE_LIVES = 300
+GATE_LIVES = 200
 DEEP_LIVES = 10_000
 # Enough to catch each mutant many times over.
 MUTANT_LIVES = 30

@@ -15,7 +15,7 @@ from tests.simulated_clock import SimulatedClock
 from tests.unit.patrol_oracle import DAY, POINTS, Life, Walked, random_life, tours_of
 from tests.unit.patrol_school import SHANGHAI, School
 
-GATE_LIVES, DEEP_LIVES, LIVES_EACH = 80, 3_000, 20
+GATE_LIVES, DEEP_LIVES, LIVES_EACH = 60, 3_000, 20
 TODAY = date(2026, 9, 2)
 MIDNIGHT = datetime(2026, 9, 2, tzinfo=SHANGHAI)
 STEP_SECONDS = 900
