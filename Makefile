@@ -42,10 +42,10 @@ check: venv ## the one gate: ruff, mypy, import contracts, tests
 	@$(MAKE) --no-print-directory -j2 static tests
 
 static: venv ## ruff, mypy, import contracts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	nice $(BIN)/ruff format --check .
+	nice $(BIN)/ruff check .
+	nice $(BIN)/mypy
+	nice $(BIN)/lint-imports
 
 tests: venv ## the gate's tests, four at a time: most of them wait
 	$(PY) -m pytest -m "not deep" -n 4 --dist worksteal

@@ -118,4 +118,4 @@ def test_every_result_has_its_own_seconds() -> None:
 
     first, second = run([Check("alarm.lines", slow)])
     assert first.seconds < 0.09
-    assert second.seconds >= 0.1
+    assert second.seconds >= 0.09  # it is rounded
