@@ -125,6 +125,8 @@ def test_an_accepted_view_is_learned_anew(tmp_path: Path) -> None:
     check = taught(tmp_path)
     fields = check.fields(target(tmp_path, 2 * HOUR, forget=True), drawn("corridor"))
     assert (fields["reference_ready"], fields["learned_checks"]) == (False, 0)
+    assert fields["begun_anew"] is True
+    assert shown(check, tmp_path, "corridor", at=2.1 * HOUR)["begun_anew"] is False
     for number in range(5, 12):
         check.fields(target(tmp_path, number * HOUR / 2), drawn("corridor", 7 * number))
     assert figure(shown(check, tmp_path, "corridor", at=5 * HOUR), "view_change") < 0.2
